@@ -1,0 +1,129 @@
+//! Every limit of the product in one place. Going over one gives `INVALID_ARGUMENT` (the request can never
+//! succeed) or `RESOURCE_EXHAUSTED` (it may later), with the limit in the text; nothing accepted is lost.
+
+use std::time::Duration;
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+// Names and labels.
+
+/// Bytes of one identifier in a name (project, topic or subscription).
+pub const NAME_BYTES: usize = 255;
+/// Labels of one topic or subscription.
+pub const LABELS: usize = 64;
+/// Bytes of a label's name.
+pub const LABEL_NAME_BYTES: usize = 63;
+/// Bytes of a label's value.
+pub const LABEL_VALUE_BYTES: usize = 255;
+
+// Publishing.
+
+/// Messages of one publish request.
+pub const PUBLISH_MESSAGES: usize = 1_000;
+/// Bytes of one message as encoded: data, attributes and everything else that the publisher set. Default; configurable.
+pub const MESSAGE_BYTES: usize = MIB;
+/// Bytes of one request or answer on the wire. Default; configurable.
+pub const REQUEST_BYTES: usize = 10 * MIB;
+/// Attributes of one message.
+pub const ATTRIBUTES: usize = 100;
+/// Bytes of an attribute's name.
+pub const ATTRIBUTE_NAME_BYTES: usize = 256;
+/// Bytes of an attribute's value.
+pub const ATTRIBUTE_VALUE_BYTES: usize = KIB;
+/// Bytes of an ordering key.
+pub const ORDERING_KEY_BYTES: usize = KIB;
+/// Bytes of a deduplication ID.
+pub const DEDUPLICATION_ID_BYTES: usize = 128;
+/// Bytes of a correlation ID.
+pub const CORRELATION_ID_BYTES: usize = 128;
+/// Bytes of a group ID.
+pub const GROUP_ID_BYTES: usize = 128;
+/// Bytes of a content type.
+pub const CONTENT_TYPE_BYTES: usize = 256;
+/// Bytes of a `tracestate` header (W3C Trace Context, section 3.3.1.5, asks for at least 512).
+pub const TRACESTATE_BYTES: usize = 512;
+/// Longest delay before a first delivery.
+pub const DELIVER_AFTER_MAX: Duration = DAY.saturating_mul(30);
+/// Longest life of a message with an expiry.
+pub const EXPIRE_AFTER_MAX: Duration = DAY.saturating_mul(365);
+
+// Topics.
+
+/// Topics of one broker.
+pub const TOPICS: usize = 10_000;
+/// Deduplication window: default, and longest. The shortest is zero, which turns deduplication off.
+pub const DEDUPLICATION_WINDOW: Duration = MINUTE.saturating_mul(5);
+/// See [`DEDUPLICATION_WINDOW`].
+pub const DEDUPLICATION_WINDOW_MAX: Duration = DAY;
+/// Deduplication IDs that one topic remembers at a time.
+pub const DEDUPLICATION_IDS: usize = 1_000_000;
+/// How long an unsettled message is kept: default, shortest and longest.
+pub const RETENTION_AGE: Duration = DAY.saturating_mul(7);
+/// See [`RETENTION_AGE`].
+pub const RETENTION_AGE_MIN: Duration = MINUTE;
+/// See [`RETENTION_AGE`].
+pub const RETENTION_AGE_MAX: Duration = DAY.saturating_mul(365);
+/// Smallest byte limit a topic can have; the default is none.
+pub const RETENTION_BYTES_MIN: u64 = MIB as u64;
+
+// Subscriptions.
+
+/// Subscriptions of one topic.
+pub const SUBSCRIPTIONS_PER_TOPIC: usize = 100_000;
+/// Lease length: default, shortest and longest (SQS's visibility timeout).
+pub const ACK_DEADLINE: Duration = Duration::from_secs(30);
+/// See [`ACK_DEADLINE`].
+pub const ACK_DEADLINE_MIN: Duration = Duration::from_secs(1);
+/// See [`ACK_DEADLINE`].
+pub const ACK_DEADLINE_MAX: Duration = HOUR.saturating_mul(12);
+/// Failed attempts after which a message is exhausted: default.
+pub const MAX_ATTEMPTS: u32 = 10;
+/// The most that can be asked for: SNS's longest policy makes 100,015.
+pub const MAX_ATTEMPTS_MAX: u32 = 100_015;
+/// Longest backoff between attempts.
+pub const BACKOFF_MAX: Duration = DAY;
+/// Largest backoff multiplier.
+pub const BACKOFF_MULTIPLIER_MAX: f64 = 100.0;
+/// Leased messages of one subscription at a time: default and most.
+pub const MAX_IN_FLIGHT: u32 = 10_000;
+/// See [`MAX_IN_FLIGHT`].
+pub const MAX_IN_FLIGHT_MAX: u32 = 100_000;
+/// Unsettled messages that one subscription holds in memory (leased, delayed, waiting for a retry or for
+/// their key). Past it the subscription reads no further into its backlog until some settle.
+pub const WINDOW_MESSAGES: usize = 200_000;
+/// Shortest time without use after which a subscription may expire.
+pub const EXPIRE_UNUSED_MIN: Duration = HOUR;
+/// Longest time without use after which a subscription may expire.
+pub const EXPIRE_UNUSED_MAX: Duration = DAY.saturating_mul(365);
+/// Failed attempts remembered with a message, the latest; the log has the rest.
+pub const ATTEMPT_HISTORY: usize = 100;
+/// Longest delay that a nack may ask for.
+pub const NACK_DELAY_MAX: Duration = HOUR.saturating_mul(12);
+
+// Consuming.
+
+/// Messages of one pull.
+pub const PULL_MESSAGES: usize = 1_000;
+/// Bytes of messages in one pull or one streamed answer; a single larger message still goes out alone.
+pub const PULL_BYTES: usize = 8 * MIB;
+/// Longest wait of a pull for a first message.
+pub const PULL_WAIT_MAX: Duration = MINUTE;
+/// Consumers (pulls under way and open streams) of one subscription at a time.
+pub const CONSUMERS_PER_SUBSCRIPTION: usize = 1_000;
+/// Ack IDs of one request.
+pub const ACK_IDS: usize = 10_000;
+/// Most messages that one stream may ask to have outstanding.
+pub const STREAM_OUTSTANDING_MESSAGES: usize = 100_000;
+/// Most bytes that one stream may ask to have outstanding.
+pub const STREAM_OUTSTANDING_BYTES: usize = 256 * MIB;
+
+// Lists.
+
+/// Entries on a page: default and most.
+pub const PAGE_SIZE: usize = 100;
+/// See [`PAGE_SIZE`].
+pub const PAGE_SIZE_MAX: usize = 1_000;
