@@ -19,7 +19,7 @@ mod batch;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod error;
-mod memory;
+pub mod memory;
 
 use std::{pin::Pin, sync::Arc};
 
@@ -70,7 +70,8 @@ pub trait Log: Send + Sync + 'static {
     /// [`AppendError::OutOfSpace`] where the disk is full for this priority.
     fn room(&self, bytes: usize, priority: Priority) -> BoxFuture<'_, Result<(), AppendError>>;
 
-    /// Follows the durable end: every position below the value is durable.
+    /// Follows the durable end: every position below the value is durable. The channel closes when this handle is
+    /// fenced or the engine closed.
     fn tail(&self) -> watch::Receiver<Position>;
 
     /// Reads whole frames, the first of which holds `from`, until `max_bytes` are passed or the durable end is
@@ -87,7 +88,8 @@ pub trait Log: Send + Sync + 'static {
     fn position_at(&self, at: Timestamp) -> BoxFuture<'_, Result<Position, ReadError>>;
 
     /// Drops whole segments below `below`, but none that the two latest checkpoints still need, and never the
-    /// one being written. Returns the first position kept.
+    /// one being written. With fewer than two checkpoints nothing is dropped: the beginning of the log stands in
+    /// for the one that is missing. Returns the first position kept.
     fn trim(&self, below: Position) -> BoxFuture<'_, Result<Position, JournalError>>;
 
     /// Keeps a checkpoint, durably, beside the one before it. The log is durable below everything that the
