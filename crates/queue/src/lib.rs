@@ -1,1 +1,27 @@
-//! x
+//! One subscription's rules as a state machine over its topic's log. It does no I/O, reads no clock and no
+//! random source, takes no lock and never waits: time comes in as an argument.
+//!
+//! # Two kinds of change
+//!
+//! - *Durable*: settle, fail, dead-letter, drop, expire, seek, pause. [`Queue`]'s `decide_*` methods look and
+//!   return a [`Record`], changing nothing; the caller appends it to the log and then calls [`Queue::apply`].
+//!   Applying the log's records again after a crash gives the same state.
+//! - *Volatile*: reading on, leasing, extending, waking. They happen at once and a crash forgets them, which costs
+//!   a redelivery and no attempt.
+//!
+//! # Invariants
+//!
+//! - Every message below the cursor is settled, in the window, or a dead letter; never two of these.
+//! - With ordering on, of the messages with one key only the oldest in the window can be ready or leased.
+//! - A message enters the dead-letter store at most once, by one record, with its failed attempts.
+//! - The window holds at most [`types::limits::WINDOW_MESSAGES`] messages.
+
+#![forbid(unsafe_code)]
+
+mod lease;
+mod queue;
+mod record;
+
+pub use lease::{Ask, LeaseError, LeaseRef, Leased};
+pub use queue::{Counts, Offer, Queue, Snapshot};
+pub use record::{DeadLetter, ExpiryReason, Failure, FailureCause, Record};

@@ -95,6 +95,11 @@ pub const MAX_IN_FLIGHT_MAX: u32 = 100_000;
 /// Unsettled messages that one subscription holds in memory (leased, delayed, waiting for a retry or for
 /// their key). Past it the subscription reads no further into its backlog until some settle.
 pub const WINDOW_MESSAGES: usize = 200_000;
+/// Messages in one subscription's dead-letter store. When it is full an exhausted message stays in the queue
+/// and is retried at the longest backoff, so that nothing is lost.
+pub const DEAD_LETTERS: usize = 100_000;
+/// Positions by which a subscription's delivery mark runs ahead, so that it is written once in so many.
+pub const DELIVERY_MARK_STEP: u64 = 16_384;
 /// Shortest time without use after which a subscription may expire.
 pub const EXPIRE_UNUSED_MIN: Duration = HOUR;
 /// Longest time without use after which a subscription may expire.

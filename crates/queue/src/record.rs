@@ -1,0 +1,109 @@
+use serde::{Deserialize, Serialize};
+use types::{Sequence, Timestamp};
+
+/// A durable change of one subscription's queue, as the topic's log keeps it.
+///
+/// The order of the variants and of their fields is the stored format: add at the end only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// Acknowledged. Ascending, without repetition.
+    Settled {
+        /// Which messages.
+        sequences: Vec<Sequence>,
+    },
+    /// One attempt failed and there will be another.
+    AttemptFailed {
+        /// Which message.
+        sequence: Sequence,
+        /// What happened.
+        failure: Failure,
+        /// Not delivered before.
+        retry_at: Timestamp,
+    },
+    /// The last attempt failed and the message entered the dead-letter store: one record for both.
+    DeadLettered {
+        /// Which message.
+        sequence: Sequence,
+        /// What happened.
+        failure: Failure,
+    },
+    /// The last attempt failed and the message was given up, as its subscription asked.
+    Dropped {
+        /// Which message.
+        sequence: Sequence,
+        /// What happened.
+        failure: Failure,
+    },
+    /// No longer wanted by anyone: their time ran out before they were settled.
+    Expired {
+        /// Messages of the window, ascending.
+        sequences: Vec<Sequence>,
+        /// Why.
+        reason: ExpiryReason,
+    },
+    /// Retention passed over everything below a sequence that was neither settled nor dead-lettered.
+    Trimmed {
+        /// The cursor is at least here from now on, and the window holds nothing below.
+        below: Sequence,
+        /// Messages that were never read into the window.
+        unread: u64,
+        /// Why.
+        reason: ExpiryReason,
+    },
+    /// The subscription continues at `to`, and every lease ends.
+    Sought {
+        /// The new cursor.
+        to: Sequence,
+    },
+    /// No deliveries from now on.
+    Paused,
+    /// Deliveries again.
+    Resumed,
+    /// Messages below `below` may have been delivered.
+    DeliveryMark {
+        /// Only messages from here on are certainly delivered for the first time.
+        below: Sequence,
+    },
+}
+
+/// One failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub cause: FailureCause,
+}
+
+/// How an attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailureCause {
+    /// The subscriber gave the message back.
+    Nack,
+    /// The subscriber let its lease run out.
+    LeaseExpired,
+}
+
+/// Why messages expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ExpiryReason {
+    /// The publisher's own limit on the message's life.
+    MessageExpiry,
+    /// The topic's retention age.
+    RetentionAge,
+    /// The topic's byte limit, with the oldest dropped.
+    RetentionBytes,
+    /// The log is damaged there.
+    Damaged,
+}
+
+/// A message in the dead-letter store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// Since when.
+    pub at: Timestamp,
+    /// All failed attempts, in order; the latest [`types::limits::ATTEMPT_HISTORY`] if there were more.
+    pub failures: Vec<Failure>,
+    /// How many there were.
+    pub failed_attempts: u32,
+}
