@@ -1,0 +1,134 @@
+//! Every metric there is: name, unit, meaning, labels.
+//!
+//! Names follow OpenTelemetry (`fanfare.messages.published`); the exporter makes Prometheus names of them
+//! (`fanfare_messages_published_total`): dots become underscores, the unit becomes a suffix, counters end in `_total`.
+
+/// What a metric's value does over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It only grows, until the process or the thing counted begins anew.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+}
+
+/// What a metric has one series for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Label {
+    /// The process.
+    None,
+    /// Each topic, up to [`super::Limits::max_topics`].
+    Topic,
+    /// Each subscription, up to [`super::Limits::max_subscriptions`].
+    Subscription,
+}
+
+impl Label {
+    /// The label's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Topic => "topic",
+            Self::Subscription => "subscription",
+        }
+    }
+}
+
+/// How the values of several topics or subscriptions become the one that is labelled `other`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fold {
+    /// Their sum.
+    Sum,
+    /// The greatest.
+    Max,
+}
+
+/// One metric.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Its OpenTelemetry name.
+    pub name: &'static str,
+    /// Its unit, in UCUM; an annotation (`{message}`) is no part of the Prometheus name.
+    pub unit: &'static str,
+    /// What it says.
+    pub help: &'static str,
+    /// What its value does.
+    pub kind: Kind,
+    /// What it has one series for.
+    pub label: Label,
+    /// How series beyond the limit are joined.
+    pub fold: Fold,
+}
+
+const MESSAGES: &str = "{message}";
+const BYTES: &str = "By";
+const SECONDS: &str = "s";
+
+const fn counter(label: Label, name: &'static str, unit: &'static str, help: &'static str) -> Metric {
+    Metric { name, unit, help, kind: Kind::Counter, label, fold: Fold::Sum }
+}
+
+const fn gauge(label: Label, name: &'static str, unit: &'static str, help: &'static str) -> Metric {
+    Metric { name, unit, help, kind: Kind::Gauge, label, fold: Fold::Sum }
+}
+
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $id:ident = $metric:expr;)*) => {
+        $($(#[$doc])* pub static $id: Metric = $metric;)*
+        /// All of them.
+        pub static CATALOGUE: &[&Metric] = &[$(&$id),*];
+    };
+}
+
+catalogue! {
+    /// Readiness.
+    READY = gauge(Label::None, "fanfare.ready", "", "1 if the broker serves, 0 while it recovers, drains or has failed");
+    /// Time of recovery.
+    RECOVERY_DURATION = gauge(Label::None, "fanfare.recovery.duration", SECONDS, "Time that recovery took at this start");
+    /// Open HTTP connections.
+    HTTP_CONNECTIONS = gauge(Label::None, "fanfare.http.connections", "{connection}", "Connections to the HTTP port");
+
+    /// Topics.
+    TOPICS = gauge(Label::None, "fanfare.topics", "{topic}", "Topics that exist");
+    /// Subscriptions.
+    SUBSCRIPTIONS = gauge(Label::None, "fanfare.subscriptions", "{subscription}", "Subscriptions that exist");
+    /// Messages accepted.
+    MESSAGES_PUBLISHED = counter(Label::None, "fanfare.messages.published", MESSAGES, "Messages accepted since the start");
+    /// Payload accepted.
+    PUBLISHED_BYTES = counter(Label::None, "fanfare.messages.published.size", BYTES, "Bytes of messages accepted since the start");
+    /// Duplicates.
+    MESSAGES_DEDUPLICATED = counter(Label::None, "fanfare.messages.deduplicated", MESSAGES,
+        "Publishes answered with an earlier message because of their deduplication ID, since the start");
+    /// Deliveries.
+    DELIVERIES = counter(Label::None, "fanfare.deliveries", "{delivery}", "Messages delivered since the start, redeliveries included");
+    /// Acks.
+    MESSAGES_ACKED = counter(Label::None, "fanfare.messages.acked", MESSAGES, "Messages acknowledged since the start");
+    /// Failures.
+    ATTEMPTS_FAILED = counter(Label::None, "fanfare.attempts.failed", "{attempt}",
+        "Delivery attempts that ended in a nack or an expired lease, since the start");
+    /// Dead letters.
+    MESSAGES_DEAD_LETTERED = counter(Label::None, "fanfare.messages.dead_lettered", MESSAGES,
+        "Messages that exhausted their attempts and entered the dead-letter store, since the start");
+
+    /// Messages of a topic.
+    TOPIC_PUBLISHED = counter(Label::Topic, "fanfare.topic.messages.published", MESSAGES, "Messages ever accepted by the topic");
+    /// Duplicates of a topic.
+    TOPIC_DEDUPLICATED = counter(Label::Topic, "fanfare.topic.messages.deduplicated", MESSAGES,
+        "Publishes to the topic that were duplicates, since the start");
+    /// Subscriptions of a topic.
+    TOPIC_SUBSCRIPTIONS = gauge(Label::Topic, "fanfare.topic.subscriptions", "{subscription}", "Subscriptions of the topic");
+    /// Log size.
+    TOPIC_LOG_BYTES = gauge(Label::Topic, "fanfare.topic.log.size", BYTES, "Bytes that the topic's log takes");
+    /// Log segments.
+    TOPIC_LOG_SEGMENTS = gauge(Label::Topic, "fanfare.topic.log.segments", "{segment}", "Segments of the topic's log");
+
+    /// Backlog.
+    SUBSCRIPTION_BACKLOG = gauge(Label::Subscription, "fanfare.subscription.backlog", MESSAGES,
+        "Messages of the subscription that are neither settled nor dead-lettered");
+    /// Age of the backlog.
+    SUBSCRIPTION_OLDEST_AGE = Metric { fold: Fold::Max, ..gauge(Label::Subscription, "fanfare.subscription.oldest_unsettled.age", SECONDS,
+        "Time since the oldest unsettled message of the subscription was accepted; 0 if there is none") };
+    /// Consumers.
+    SUBSCRIPTION_CONSUMERS = gauge(Label::Subscription, "fanfare.subscription.consumers", "{consumer}",
+        "Pulls under way and open streams of the subscription");
+}

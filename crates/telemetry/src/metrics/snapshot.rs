@@ -1,0 +1,80 @@
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use opentelemetry::KeyValue;
+
+use super::{Fold, Label, Limits, Metric, OTHER, admission::Admission};
+
+/// Where the values come from.
+pub trait Source: Send + Sync + fmt::Debug + 'static {
+    /// Says everything it knows, once. Called at every scrape, on a thread that may block for milliseconds.
+    fn observe(&self, into: &mut Snapshot);
+}
+
+/// Values of one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    topics: Admission,
+    subscriptions: Admission,
+    /// By metric and label value; the empty one for the process.
+    values: HashMap<&'static str, HashMap<String, f64>>,
+}
+
+impl Snapshot {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            topics: Admission::new(limits.max_topics),
+            subscriptions: Admission::new(limits.max_subscriptions),
+            values: HashMap::new(),
+        }
+    }
+
+    /// Forgets the last moment and asks for this one.
+    pub(super) fn refresh(&mut self, sources: &[Arc<dyn Source>]) {
+        self.topics.begin();
+        self.subscriptions.begin();
+        self.values.clear();
+        for source in sources {
+            source.observe(self);
+        }
+    }
+
+    /// Says one value about the process.
+    pub fn value(&mut self, metric: &'static Metric, value: f64) {
+        debug_assert_eq!(metric.label, Label::None, "{} needs a label", metric.name);
+        self.put(metric, "", value);
+    }
+
+    /// Says the values of one topic or one subscription.
+    pub fn row(&mut self, label: Label, name: &str, values: &[(&'static Metric, f64)]) {
+        let admitted = match label {
+            Label::Topic => self.topics.admit(name),
+            Label::Subscription => self.subscriptions.admit(name),
+            Label::None => false,
+        };
+        for (metric, value) in values {
+            debug_assert_eq!(metric.label, label, "{} has another label", metric.name);
+            self.put(metric, if admitted { name } else { OTHER }, *value);
+        }
+    }
+
+    fn put(&mut self, metric: &'static Metric, label: &str, value: f64) {
+        let series = self.values.entry(metric.name).or_default();
+        match series.get_mut(label) {
+            None => drop(series.insert(label.to_owned(), value)),
+            Some(held) => match metric.fold {
+                Fold::Sum => *held += value,
+                Fold::Max => *held = held.max(value),
+            },
+        }
+    }
+
+    /// The series of one metric.
+    pub(super) fn series(&self, metric: &Metric) -> Vec<(Vec<KeyValue>, f64)> {
+        let labels = |name: &str| match metric.label {
+            Label::None => Vec::new(),
+            label => vec![KeyValue::new(label.name(), name.to_owned())],
+        };
+        let series = self.values.get(metric.name);
+        series.into_iter().flatten().map(|(name, value)| (labels(name), *value)).collect()
+    }
+}
