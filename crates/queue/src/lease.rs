@@ -1,4 +1,10 @@
+//! Leases: taking, extending and giving back, and what a claim to one is worth. All of it is volatile.
+
+use std::time::Duration;
+
 use types::{LeaseId, Sequence, Timestamp};
+
+use crate::{Queue, window::State};
 
 /// How much a consumer wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,4 +55,100 @@ pub enum LeaseError {
     /// The message is acknowledged, dead-lettered, dropped or expired already.
     #[error("the message is settled already")]
     AlreadySettled,
+}
+
+impl Queue {
+    /// Messages that a lease would get now, were it large enough: none when paused or at `max_in_flight`. Those that
+    /// still need a [delivery mark](Queue::decide_mark) count.
+    pub fn leasable(&mut self, now: Timestamp) -> usize {
+        self.wake(now);
+        self.tidy();
+        if self.paused {
+            return 0;
+        }
+        // Ready, but their time has run out and that is not recorded yet.
+        let lapsed = self.expiries.due(now, usize::MAX, |at, sequence| {
+            self.window
+                .entry(sequence)
+                .is_some_and(|entry| entry.state == State::Ready && entry.offer.expire_at == at)
+        });
+        (self.ready - lapsed.len()).min(self.in_flight_room())
+    }
+
+    /// Leases the oldest messages that are due and below the [delivery mark](Queue::decide_mark), and adds them to
+    /// `out`, ascending. Nothing when paused or at the in-flight limit.
+    pub fn lease(&mut self, now: Timestamp, ask: Ask, out: &mut Vec<Leased>) {
+        self.wake(now);
+        let most = if self.paused { 0 } else { ask.max_messages.min(self.in_flight_room()) };
+        let deadline = now.plus(self.settings.ack_deadline);
+        let mut bytes_left = ask.max_bytes;
+        let mut walk = self.backlog.walk(&self.window);
+        for taken in 0..most {
+            let Some(index) = self.backlog.oldest(&mut walk, &self.window, now) else { break };
+            let offer = self.window[index].offer;
+            let bytes = u64::from(offer.bytes);
+            if offer.sequence >= self.delivery_mark || (taken > 0 && bytes > bytes_left) {
+                break;
+            }
+            bytes_left = bytes_left.saturating_sub(bytes);
+            self.backlog.take(&mut walk, offer.sequence);
+            out.push(self.lease_one(index, deadline));
+        }
+        self.tidy();
+    }
+
+    /// Moves a lease's end to `now + by`, which may be earlier than it was; the new end.
+    ///
+    /// # Errors
+    /// The lease is not held; nothing changed.
+    pub fn extend(&mut self, now: Timestamp, claim: LeaseRef, by: Duration) -> Result<Timestamp, LeaseError> {
+        let index = self.held(now, claim, 0)?;
+        let deadline = now.plus(by);
+        self.set_state(index, State::Leased { lease: claim.lease, deadline });
+        self.tidy();
+        Ok(deadline)
+    }
+
+    /// Gives a lease back: the message could not be sent. No attempt is counted and the message is ready again, but
+    /// it may have been seen. No-op if the lease is not held.
+    pub fn release(&mut self, claim: LeaseRef) {
+        let Some(index) = self.window.find(claim.sequence, 0) else { return };
+        if matches!(self.window[index].state, State::Leased { lease, .. } if lease == claim.lease) {
+            self.set_state(index, State::Ready);
+            self.tidy();
+        }
+    }
+
+    fn lease_one(&mut self, index: usize, deadline: Timestamp) -> Leased {
+        let lease = self.next_lease;
+        self.next_lease = LeaseId(lease.0 + 1);
+        self.deliveries += 1;
+        self.set_state(index, State::Leased { lease, deadline });
+        let entry = &mut self.window[index];
+        let sequence = entry.offer.sequence;
+        let attempt = entry.failed_attempts().saturating_add(1);
+        let delivered_before = std::mem::replace(&mut entry.delivered, true);
+        let first_delivery = !delivered_before && attempt == 1 && sequence >= self.delivered_below;
+        Leased { sequence, lease, deadline, attempt, first_delivery }
+    }
+
+    fn in_flight_room(&self) -> usize {
+        usize::try_from(self.settings.max_in_flight).unwrap_or(usize::MAX).saturating_sub(self.leased)
+    }
+
+    /// Where the message is, if the claim gives the right to settle it. `hint`: near which index it may be.
+    pub(crate) fn held(&self, now: Timestamp, claim: LeaseRef, hint: usize) -> Result<usize, LeaseError> {
+        if claim.lease < self.fence {
+            return Err(LeaseError::FencedBySeek);
+        }
+        let Some(index) = self.window.find(claim.sequence, hint) else {
+            let settled = self.is_settled(claim.sequence);
+            return Err(if settled { LeaseError::AlreadySettled } else { LeaseError::Expired });
+        };
+        match self.window[index].state {
+            State::Leased { lease, .. } if lease != claim.lease => Err(LeaseError::Superseded),
+            State::Leased { deadline, .. } if deadline > now => Ok(index),
+            _ => Err(LeaseError::Expired),
+        }
+    }
 }

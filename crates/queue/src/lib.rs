@@ -18,10 +18,25 @@
 
 #![forbid(unsafe_code)]
 
+mod apply;
+mod backlog;
+mod counts;
+mod dead_letter;
+mod decide;
+mod failures;
+mod invariants;
 mod lease;
+mod ordering;
 mod queue;
+mod ranges;
 mod record;
+mod retry;
+mod snapshot;
+mod timers;
+mod window;
 
+pub use counts::Counts;
 pub use lease::{Ask, LeaseError, LeaseRef, Leased};
-pub use queue::{Counts, Offer, Queue, Snapshot};
+pub use queue::{Offer, Queue};
 pub use record::{DeadLetter, ExpiryReason, Failure, FailureCause, Record};
+pub use snapshot::Snapshot;

@@ -1,10 +1,21 @@
-#![allow(unused, missing_docs, clippy::unimplemented, reason = "bodies follow in the next commit")]
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use types::{KeyHash, LeaseId, Sequence, SubscriptionSettings, SubscriptionUid, Timestamp};
+use types::{KeyHash, LeaseId, Sequence, SubscriptionSettings, SubscriptionUid, Timestamp, limits};
 
-use crate::{Ask, DeadLetter, ExpiryReason, LeaseError, LeaseRef, Leased, Record};
+use crate::{
+    DeadLetter, ExpiryReason,
+    backlog::Backlog,
+    counts::Totals,
+    failures::Failures,
+    ordering::Lines,
+    ranges::Ranges,
+    timers::Timers,
+    window::{Entry, State, Window},
+};
+
+/// Bits of a lease identifier that count; the broker's starts are above them.
+const LEASE_COUNTER_BITS: u32 = 40;
 
 /// What the log says of one message, as far as a queue needs to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,152 +34,267 @@ pub struct Offer {
     pub expiry: ExpiryReason,
 }
 
-/// How many messages are in which state, and how many ever were.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// In the window, could be delivered now.
-    pub ready: u64,
-    /// Under lease.
-    pub leased: u64,
-    /// Waiting for their first delivery time.
-    pub delayed: u64,
-    /// Waiting for their next attempt.
-    pub backing_off: u64,
-    /// Waiting for an earlier message with their key.
-    pub waiting_for_key: u64,
-    /// In the dead-letter store.
-    pub dead_letters: u64,
-    /// Known to be settled above the cursor (only after a restart, until the cursor has passed them).
-    pub settled_ahead: u64,
-    /// Deliveries since this process started.
-    pub deliveries: u64,
-    /// Ever acknowledged.
-    pub acked: u64,
-    /// Attempts that ever failed.
-    pub failed_attempts: u64,
-    /// Ever dead-lettered.
-    pub dead_lettered: u64,
-    /// Ever given up after exhausting their attempts.
-    pub dropped: u64,
-    /// Ever expired, by reason.
-    pub expired_message: u64,
-    /// See `expired_message`.
-    pub expired_age: u64,
-    /// See `expired_message`.
-    pub expired_bytes: u64,
-    /// See `expired_message`.
-    pub damaged: u64,
-}
-
-/// The durable part of a [`Queue`], as a checkpoint keeps it. The settings are not in it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Snapshot {}
-
 /// One subscription's queue.
 #[derive(Debug)]
-pub struct Queue {}
+pub struct Queue {
+    pub(crate) uid: SubscriptionUid,
+    pub(crate) settings: SubscriptionSettings,
+    pub(crate) paused: bool,
+
+    /// The next sequence to read. Everything below is settled, in `window` or in `dead_letters`.
+    pub(crate) cursor: Sequence,
+    pub(crate) window: Window,
+    /// At or above the cursor: settled, says the log, though this process has not read so far yet.
+    pub(crate) settled_ahead: Ranges,
+    /// At or above the cursor: failed attempts of messages that are not read yet.
+    pub(crate) failed_ahead: BTreeMap<Sequence, Box<Failures>>,
+    /// On either side of the cursor.
+    pub(crate) dead_letters: BTreeMap<Sequence, DeadLetter>,
+    pub(crate) totals: Totals,
+
+    /// Messages below it may have been delivered; no others may be leased.
+    pub(crate) delivery_mark: Sequence,
+    /// Messages below it may have been delivered in a way that the window does not remember.
+    pub(crate) delivered_below: Sequence,
+    /// Records are no longer being replayed.
+    pub(crate) live: bool,
+
+    /// The lease that will be given out next.
+    pub(crate) next_lease: LeaseId,
+    /// A seek ended the leases below it.
+    pub(crate) fence: LeaseId,
+    /// The latest time that a caller spoke of: what is due by then need not wait for a timer.
+    pub(crate) seen: Timestamp,
+    pub(crate) deliveries: u64,
+
+    /// Of the window's messages: how many are ready, how many are leased, and which are next.
+    pub(crate) ready: usize,
+    pub(crate) leased: usize,
+    pub(crate) backlog: Backlog,
+    /// Empty unless ordering is on.
+    pub(crate) lines: Lines,
+    /// Ends of leases, of the waits of delayed and failed messages, and of the life of messages not under lease.
+    pub(crate) lease_ends: Timers,
+    pub(crate) wakes: Timers,
+    pub(crate) expiries: Timers,
+}
 
 impl Queue {
     /// Starts at `cursor`. `boot` counts the broker's starts, so that no lease identifier is given out twice.
     pub fn new(uid: SubscriptionUid, settings: SubscriptionSettings, cursor: Sequence, boot: u32) -> Self {
-        unimplemented!()
-    }
-    /// Continues from a checkpoint. All leases are gone.
-    pub fn restore(uid: SubscriptionUid, settings: SubscriptionSettings, snapshot: Snapshot, boot: u32) -> Self {
-        unimplemented!()
-    }
-    /// The durable part.
-    pub fn snapshot(&self) -> Snapshot {
-        unimplemented!()
-    }
-    /// Takes over changed settings, from now on (existing leases and computed waits stay).
-    pub fn set_settings(&mut self, settings: SubscriptionSettings) {
-        unimplemented!()
-    }
-    pub fn settings(&self) -> &SubscriptionSettings {
-        unimplemented!()
+        Self {
+            uid,
+            settings,
+            paused: false,
+            cursor,
+            window: Window::default(),
+            settled_ahead: Ranges::default(),
+            failed_ahead: BTreeMap::new(),
+            dead_letters: BTreeMap::new(),
+            totals: Totals::default(),
+            delivery_mark: cursor,
+            delivered_below: cursor,
+            live: false,
+            next_lease: LeaseId(u64::from(boot) << LEASE_COUNTER_BITS),
+            fence: LeaseId(0),
+            seen: Timestamp::EPOCH,
+            deliveries: 0,
+            ready: 0,
+            leased: 0,
+            backlog: Backlog::default(),
+            lines: Lines::default(),
+            lease_ends: Timers::default(),
+            wakes: Timers::default(),
+            expiries: Timers::default(),
+        }
     }
 
-    // Volatile
+    /// Takes over changed settings, from now on: existing leases and computed waits stay. `ordered` is fixed at
+    /// creation and stays too.
+    pub fn set_settings(&mut self, settings: SubscriptionSettings) {
+        self.settings = SubscriptionSettings { ordered: self.settings.ordered, ..settings };
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &SubscriptionSettings {
+        &self.settings
+    }
+
     /// The next sequence to read.
     pub fn cursor(&self) -> Sequence {
-        unimplemented!()
+        self.cursor
     }
+
     /// Messages that the window still takes.
     pub fn room(&self) -> usize {
-        unimplemented!()
+        limits::WINDOW_MESSAGES.saturating_sub(self.window.len())
     }
-    /// Reads on: the messages from the cursor on, ascending, and where the cursor is afterwards (`to` is past the last offer).
-    /// Those that are settled or dead-lettered already are passed over. Never more than `room()` offers.
+
+    /// Reads on: the messages from the cursor on, ascending, and where the cursor is afterwards (`to` is past the
+    /// last offer). Those that are settled or dead-lettered already are passed over. Never more than [`room`]
+    /// offers.
+    ///
+    /// [`room`]: Self::room
     pub fn read_on(&mut self, offers: &[Offer], to: Sequence) {
-        unimplemented!()
-    }
-    /// Messages that a lease would get now, were it large enough (bounded by max_in_flight; 0 when paused).
-    pub fn leasable(&mut self, now: Timestamp) -> usize {
-        unimplemented!()
-    }
-    /// Leases the oldest messages that are due. Adds nothing when paused or at the in-flight limit.
-    pub fn lease(&mut self, now: Timestamp, ask: Ask, out: &mut Vec<Leased>) {
-        unimplemented!()
-    }
-    /// Moves a lease's end to `now + by`; the new end.
-    pub fn extend(&mut self, now: Timestamp, claim: LeaseRef, by: Duration) -> Result<Timestamp, LeaseError> {
-        unimplemented!()
-    }
-    /// Gives a lease back as if it had not been taken: the message could not be sent. No attempt is counted. No-op if the lease is not held.
-    pub fn release(&mut self, claim: LeaseRef) {
-        unimplemented!()
+        debug_assert!(offers.len() <= self.room());
+        debug_assert!(offers.first().is_none_or(|first| first.sequence >= self.cursor));
+        debug_assert!(offers.last().is_none_or(|last| last.sequence < to));
+        self.live = true;
+        self.window.reserve(offers.len());
+        for offer in offers {
+            if !self.is_settled(offer.sequence) {
+                let failures = self.failed_ahead.remove(&offer.sequence);
+                self.admit(*offer, failures);
+            }
+        }
+        self.move_cursor(self.cursor.max(to));
+        self.tidy();
     }
 
-    // Durable
-    /// One outcome per claim in `outcomes` (a claim repeated in one call: the second is AlreadySettled); one record for those that hold.
-    pub fn decide_ack(&self, now: Timestamp, claims: &[LeaseRef], outcomes: &mut Vec<Result<(), LeaseError>>) -> Option<Record> {
-        unimplemented!()
-    }
-    /// `delay`: until the next attempt, instead of the retry policy's.
-    pub fn decide_nack(&self, now: Timestamp, claims: &[(LeaseRef, Option<Duration>)], outcomes: &mut Vec<Result<(), LeaseError>>) -> Vec<Record> {
-        unimplemented!()
-    }
-    /// What time alone has done by `now`: leases that ran out (a failed attempt each), messages that expired. At most `limit` messages.
-    pub fn decide_due(&self, now: Timestamp, limit: usize) -> Vec<Record> {
-        unimplemented!()
-    }
-    /// Retention passes over everything below; `unread` of it was never read. None if that changes nothing. Dead letters stay.
-    pub fn decide_trim(&self, below: Sequence, unread: u64, reason: ExpiryReason) -> Option<Record> {
-        unimplemented!()
-    }
-    /// The mark to make durable before the next lease may go out, if one is needed.
-    pub fn decide_mark(&self) -> Option<Record> {
-        unimplemented!()
-    }
-    pub fn apply(&mut self, record: &Record) {
-        unimplemented!()
-    }
-
-    // Looking
-    /// When something happens by itself: a lease or message expires, a delay or backoff ends (the latter so that consumers are woken).
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        unimplemented!()
-    }
+    /// No deliveries at the moment.
     pub fn is_paused(&self) -> bool {
-        unimplemented!()
+        self.paused
     }
-    pub fn counts(&self, now: Timestamp) -> Counts {
-        unimplemented!()
+
+    /// When something happens by itself: a lease or a message's life ends (see [`decide_due`](Self::decide_due)), a
+    /// delay or a backoff ends (so that consumers are woken, see [`leasable`](Self::leasable)).
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let wake = self.wakes.earliest().filter(|_| !self.paused);
+        [self.lease_ends.earliest(), self.expiries.earliest(), wake].into_iter().flatten().min()
     }
+
     /// The lowest sequence that this subscription still needs: in the window, a dead letter, or the cursor.
     pub fn floor(&self) -> Sequence {
-        unimplemented!()
+        let dead_letter = self.dead_letters.keys().next().copied();
+        [self.window.first(), dead_letter].into_iter().flatten().fold(self.cursor, Sequence::min)
     }
-    /// The messages below `below` that are still needed (window and dead letters), ascending.
+
+    /// The messages below `below` that are still needed (window and dead letters), ascending. What is above the
+    /// cursor and was not read yet is not among them.
     pub fn needed_below(&self, below: Sequence) -> Vec<Sequence> {
-        unimplemented!()
+        let window = self.window.iter().map(|entry| entry.offer.sequence);
+        let dead_letters = self.dead_letters.keys().copied();
+        let mut needed: Vec<_> = window.take_while(|sequence| *sequence < below).collect();
+        needed.extend(dead_letters.take_while(|sequence| *sequence < below));
+        needed.sort_unstable();
+        needed
     }
+
+    /// The dead letters, ascending.
     pub fn dead_letters(&self) -> impl Iterator<Item = (Sequence, &DeadLetter)> {
-        std::iter::empty()
+        self.dead_letters.iter().map(|(sequence, letter)| (*sequence, letter))
     }
-    /// A failure-by-failure self-check for tests and simulation.
-    pub fn assert_invariants(&self) {
-        unimplemented!()
+
+    /// Settled or dead-lettered: it will not be delivered, wherever the cursor is.
+    pub(crate) fn is_settled(&self, sequence: Sequence) -> bool {
+        self.dead_letters.contains_key(&sequence)
+            || self.settled_ahead.contains(sequence)
+            || (sequence < self.cursor && self.window.find(sequence, 0).is_none())
+    }
+
+    /// What was known ahead of the cursor is spent once the cursor has passed it.
+    pub(crate) fn move_cursor(&mut self, to: Sequence) {
+        self.cursor = to;
+        self.settled_ahead.remove_below(to);
+        if !self.failed_ahead.is_empty() {
+            self.failed_ahead = self.failed_ahead.split_off(&to);
+        }
+    }
+
+    /// Takes a message into the window, above all others.
+    pub(crate) fn admit(&mut self, offer: Offer, failures: Option<Box<Failures>>) {
+        let entry = Entry { offer, state: State::WaitingForKey, failures, delivered: false };
+        let index = self.window.push(entry);
+        if offer.expire_at < Timestamp::MAX {
+            self.expiries.push(offer.expire_at, offer.sequence);
+        }
+        let waits = self.line_of(&offer).is_some_and(|key| !self.lines.join(key, offer.sequence));
+        if !waits {
+            self.rest(index);
+        }
+    }
+
+    /// Takes a message out of the window, whatever its state; the next of its key moves up.
+    pub(crate) fn withdraw(&mut self, index: usize) -> Option<Box<Failures>> {
+        let offer = self.window[index].offer;
+        self.uncount(index);
+        let failures = self.window.remove(index);
+        let next = self.line_of(&offer).and_then(|key| self.lines.leave(key, offer.sequence));
+        if let Some(next) = next.and_then(|next| self.window.find(next, index)) {
+            self.rest(next);
+        }
+        failures
+    }
+
+    /// A message that is not under lease and does not wait for its key: ready, or waiting for its time.
+    pub(crate) fn rest(&mut self, index: usize) {
+        let entry = &self.window[index];
+        let state = match &entry.failures {
+            Some(failures) if failures.retry_at > self.seen => State::BackingOff(failures.retry_at),
+            None if entry.offer.deliver_at > self.seen => State::Delayed(entry.offer.deliver_at),
+            _ => State::Ready,
+        };
+        self.set_state(index, state);
+    }
+
+    /// The one place where a message that stays changes its state.
+    pub(crate) fn set_state(&mut self, index: usize, state: State) {
+        let was_leased = self.window[index].is_leased();
+        self.uncount(index);
+        let entry = &mut self.window[index];
+        entry.state = state;
+        let offer = entry.offer;
+        match state {
+            State::Ready => {
+                self.ready += 1;
+                self.backlog.add(offer.sequence);
+            }
+            State::Leased { deadline, .. } => {
+                self.leased += 1;
+                self.lease_ends.push(deadline, offer.sequence);
+            }
+            State::Delayed(until) | State::BackingOff(until) => self.wakes.push(until, offer.sequence),
+            State::WaitingForKey | State::Gone => {}
+        }
+        if was_leased && offer.expire_at < Timestamp::MAX {
+            self.expiries.push(offer.expire_at, offer.sequence);
+        }
+    }
+
+    fn uncount(&mut self, index: usize) {
+        match self.window[index].state {
+            State::Ready => self.ready -= 1,
+            State::Leased { .. } => self.leased -= 1,
+            _ => {}
+        }
+    }
+
+    fn line_of(&self, offer: &Offer) -> Option<KeyHash> {
+        offer.key.filter(|_| self.settings.ordered)
+    }
+
+    /// What is due by `now` wakes.
+    pub(crate) fn wake(&mut self, now: Timestamp) {
+        self.live = true;
+        self.seen = self.seen.max(now);
+        while let Some((at, sequence)) = self.wakes.pop_due(now) {
+            let index = self.window.find(sequence, 0);
+            if let Some(index) = index.filter(|index| self.window[*index].wakes_at() == Some(at)) {
+                self.set_state(index, State::Ready);
+            }
+        }
+    }
+
+    /// After each change: see [`Timers`], [`Backlog`] and [`Window`].
+    pub(crate) fn tidy(&mut self) {
+        self.window.tidy();
+        let window = &self.window;
+        self.backlog.tidy(self.ready, window);
+        let holds = |at, sequence, time: fn(&Entry) -> Option<Timestamp>| {
+            window.entry(sequence).and_then(time) == Some(at)
+        };
+        self.lease_ends.tidy(self.leased, |at, sequence| holds(at, sequence, Entry::lease_ends_at));
+        self.wakes.tidy(window.len(), |at, sequence| holds(at, sequence, Entry::wakes_at));
+        self.expiries.tidy(window.len(), |at, sequence| holds(at, sequence, Entry::expires_at));
     }
 }

@@ -49,6 +49,8 @@ pub enum Record {
         unread: u64,
         /// Why.
         reason: ExpiryReason,
+        /// Messages that the window held below. Said here because the window of a replay may hold fewer.
+        in_window: u64,
     },
     /// The subscription continues at `to`, and every lease ends.
     Sought {

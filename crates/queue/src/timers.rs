@@ -1,0 +1,87 @@
+//! When something will happen to which message: a heap whose elements are not removed but go *stale*.
+//!
+//! Most leases are acknowledged long before they end, so a structure that removes exactly would pay for order that
+//! nobody uses. Instead the owner says which elements still hold, and [`Timers::tidy`] sees to two things:
+//!
+//! - the earliest element is never stale, so [`Timers::earliest`] is exact;
+//! - stale elements never outnumber what holds by much, so the size is bounded by the window's.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use types::{Sequence, Timestamp};
+
+/// Elements that a heap may have before stale ones are swept out; below it a sweep is not worth its cost.
+const SWEEP_FROM: usize = 64;
+
+#[derive(Debug, Default)]
+pub(crate) struct Timers(BinaryHeap<Reverse<(Timestamp, Sequence)>>);
+
+impl Timers {
+    pub(crate) fn push(&mut self, at: Timestamp, sequence: Sequence) {
+        self.0.push(Reverse((at, sequence)));
+    }
+
+    pub(crate) fn earliest(&self) -> Option<Timestamp> {
+        self.0.peek().map(|Reverse((at, _))| *at)
+    }
+
+    pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, Sequence)> {
+        let Reverse((at, _)) = self.0.peek()?;
+        if *at > now {
+            return None;
+        }
+        self.0.pop().map(|Reverse(due)| due)
+    }
+
+    /// The first `limit` messages whose time has come and of which `holds` is true, in the order of time.
+    pub(crate) fn due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+        holds: impl Fn(Timestamp, Sequence) -> bool,
+    ) -> Vec<Sequence> {
+        if self.earliest().is_none_or(|earliest| earliest > now) {
+            return Vec::new();
+        }
+        let elements = self.0.iter().map(|Reverse(element)| *element);
+        let mut due: Vec<_> = elements.filter(|&(at, sequence)| at <= now && holds(at, sequence)).collect();
+        due.sort_unstable();
+        // A timer that was set twice for the same time is one event.
+        due.dedup();
+        due.truncate(limit);
+        due.into_iter().map(|(_, sequence)| sequence).collect()
+    }
+
+    /// Drops stale elements from the front, and all of them once they are more than half. At most `bound` hold.
+    /// With none, no memory is held.
+    pub(crate) fn tidy(&mut self, bound: usize, holds: impl Fn(Timestamp, Sequence) -> bool) {
+        if bound == 0 {
+            self.0 = BinaryHeap::new();
+        } else if self.0.len() > 2 * bound + SWEEP_FROM {
+            self.sweep(&holds);
+        }
+        while self.0.peek().is_some_and(|Reverse((at, sequence))| !holds(*at, *sequence)) {
+            self.0.pop();
+        }
+    }
+
+    fn sweep(&mut self, holds: impl Fn(Timestamp, Sequence) -> bool) {
+        let mut elements = std::mem::take(&mut self.0).into_vec();
+        elements.retain(|Reverse((at, sequence))| holds(*at, *sequence));
+        elements.sort_unstable();
+        elements.dedup();
+        self.0 = elements.into();
+    }
+
+    pub(crate) fn contains(&self, at: Timestamp, sequence: Sequence) -> bool {
+        self.0.iter().any(|element| element.0 == (at, sequence))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
