@@ -49,6 +49,7 @@ macro_rules! conformance_tests {
             trimming_waits_for_two_checkpoints
             trimming_drops_whole_segments_below_and_says_so_to_readers
             segments_lie_end_to_end_and_the_last_one_grows
+            sealing_begins_a_new_segment_unless_the_present_one_is_empty
             the_latest_checkpoint_is_found_by_the_next_process
             a_checkpoint_of_what_was_never_appended_is_refused
             a_failed_write_is_final
@@ -349,6 +350,23 @@ pub async fn segments_lie_end_to_end_and_the_last_one_grows(engine: &dyn Engine)
         let last = &log.read(pair[0].end - 1, 1).await.unwrap()[0];
         assert!(pair[0].newest >= last.at, "{pair:?}");
     }
+}
+
+/// See the name.
+pub async fn sealing_begins_a_new_segment_unless_the_present_one_is_empty(engine: &dyn Engine) {
+    let log = engine.open().await.open(LOG).await.unwrap();
+    log.seal().await.unwrap();
+    assert_eq!(log.segments().len(), 1);
+    fill(&*log, 3).await;
+    log.seal().await.unwrap();
+    log.seal().await.unwrap();
+    let places: Vec<_> = log.segments().iter().map(|segment| (segment.first, segment.end)).collect();
+    assert_eq!(places, [(1, 4), (4, 4)]);
+    checkpoint(&*log, 4, "one").await;
+    checkpoint(&*log, 4, "two").await;
+    assert_eq!(log.trim(4).await, Ok(4), "what was sealed can be dropped");
+    assert_eq!(append(&*log, 9_999, Batch::of(["next"])).await, 4);
+    assert_eq!(records(&read_all(&*log, 4).await), ["next"]);
 }
 
 /// See the name.

@@ -84,6 +84,9 @@ pub trait Log: Send + Sync + 'static {
     /// The segments, oldest first; never empty. The last one is being written.
     fn segments(&self) -> Vec<Segment>;
 
+    /// Starts a new segment, so that what is in the present one can be dropped. Does nothing if the present one is empty.
+    fn seal(&self) -> BoxFuture<'_, Result<(), JournalError>>;
+
     /// The first position of the first frame that was appended at `at` or later; the durable end if there is none.
     fn position_at(&self, at: Timestamp) -> BoxFuture<'_, Result<Position, ReadError>>;
 

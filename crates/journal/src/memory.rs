@@ -181,6 +181,9 @@ impl Journal for MemoryJournal {
         Box::pin(async move {
             self.0.usable().map_err(refused)?;
             let contents = self.0.store.logs.lock().entry(log).or_default().clone();
+            // What the old handle has held back never becomes durable: the new owner must not meet it later.
+            let lost = contents.lock().crash();
+            self.0.freed(lost);
             let (handle, tail) = contents.lock().take_over();
             let opened: Arc<dyn Log> = Arc::new(MemoryLog { engine: self.0.clone(), contents, handle, tail });
             Ok(opened)
@@ -287,6 +290,17 @@ impl Log for MemoryLog {
 
     fn segments(&self) -> Vec<Segment> {
         self.contents.lock().segments()
+    }
+
+    fn seal(&self) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async {
+            let mut contents = self.contents.lock();
+            if !contents.owned_by(self.handle) {
+                return Err(JournalError::Fenced);
+            }
+            contents.seal();
+            Ok(())
+        })
     }
 
     fn position_at(&self, at: Timestamp) -> BoxFuture<'_, Result<Position, ReadError>> {

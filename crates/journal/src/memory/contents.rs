@@ -105,6 +105,13 @@ impl Contents {
         (first, bytes)
     }
 
+    /// Begins a new segment, unless the last one is empty.
+    pub(super) fn seal(&mut self) {
+        if self.segments.back().is_some_and(|last| !last.frames.is_empty()) {
+            self.segments.push_back(Frames::starting_at(self.end));
+        }
+    }
+
     /// Everything appended is durable from here on.
     pub(super) fn commit(&mut self) {
         self.durable = self.end;
@@ -129,7 +136,7 @@ impl Contents {
             segment.frames.retain(|frame| frame.first < self.durable);
             segment.bytes = segment.frames.iter().map(|f| f.batch.bytes().len() + FRAME_OVERHEAD).sum();
         }
-        self.segments.retain(|segment| segment.first == 1 || segment.first < self.durable);
+        self.segments.retain(|segment| segment.first == 1 || segment.first <= self.durable);
         if self.segments.is_empty() {
             self.segments.push_back(Frames::starting_at(self.durable));
         }
