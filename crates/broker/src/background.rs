@@ -1,0 +1,81 @@
+//! The broker's own tasks: one minds deadlines, one does upkeep, one follows the journal's health. They end with the broker.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use crate::{Unavailable, handle::Inner, shared::Shared};
+
+pub(crate) fn start(inner: &Arc<Inner>) {
+    tokio::spawn(mind_deadlines(Arc::downgrade(inner)));
+    tokio::spawn(do_upkeep(Arc::downgrade(inner)));
+    tokio::spawn(follow_health(Arc::downgrade(inner)));
+}
+
+/// Sleeps until the earliest deadline, or until an earlier one comes in.
+async fn mind_deadlines(inner: Weak<Inner>) {
+    loop {
+        let Some(shared) = inner.upgrade().map(|inner| Arc::downgrade(&inner.shared)) else { return };
+        let Some(shared) = shared.upgrade() else { return };
+        let wait =
+            shared.deadlines.next().map_or(Duration::from_secs(3_600), |at| at.since(shared.time.now()));
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = shared.deadlines.earlier() => continue,
+        }
+        if let Err(error) = run_due(&shared).await {
+            tracing::debug!(%error, "deadlines cannot be minded at the moment");
+            // The journal is out of order: no lease can end until it is not, and nothing is gained by hurrying.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// Looks after every subscription whose deadline has come.
+pub(crate) async fn run_due(shared: &Shared) -> Result<(), Unavailable> {
+    while let Some((at, subscription)) = shared.deadlines.pop_due(shared.time.now()) {
+        if let Err(error) = subscription.due().await {
+            shared.deadlines.push(at, &subscription);
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+async fn do_upkeep(inner: Weak<Inner>) {
+    let Some(interval) = inner.upgrade().map(|inner| inner.shared.config.upkeep_interval) else { return };
+    let mut rounds = tokio::time::interval(interval);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // The first tick is at once; recovery has just been.
+    rounds.tick().await;
+    loop {
+        rounds.tick().await;
+        let Some(inner) = inner.upgrade() else { return };
+        run_upkeep(&inner).await;
+    }
+}
+
+/// One round. A topic whose log fails does not keep the others from theirs.
+pub(crate) async fn run_upkeep(inner: &Arc<Inner>) {
+    for topic in inner.all_topics() {
+        if let Err(error) = topic.look_after().await {
+            tracing::warn!(topic = %topic.name, %error, "upkeep was put off to the next round");
+        }
+    }
+    inner.expire_unused().await;
+}
+
+async fn follow_health(inner: Weak<Inner>) {
+    let Some(mut health) = inner.upgrade().map(|inner| inner.shared.journal.health()) else { return };
+    loop {
+        let seen = health.borrow_and_update().clone();
+        match inner.upgrade() {
+            Some(inner) => inner.set_health(&seen),
+            None => return,
+        }
+        if health.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The records of a topic's log. See docs/STORAGE_FORMAT.md, "Topic records".
+//!
+//! ```text
+//! message:      1 | flags u8 | ordinal u64 | [deliver_at u64] [expire_at u64]
+//!                 | correlation (u8 length) | [key (u16 length)] [deduplication ID (u8 length)] | payload
+//! carried:      2 | sequence u64 | published_at u64 | a whole message record
+//! topic:        3 | TopicEvent as JSON
+//! subscription: 4 | SubscriptionEvent as JSON
+//! queue:        5 | subscription u64 | ordinal u64 | queue::Record as postcard
+//! ```
+//!
+//! Integers are little-endian, times in microseconds since the Unix epoch. Rare records are JSON so that settings can grow fields;
+//! frequent ones are compact.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+use types::{
+    KeyHash, MessageMeta, Sequence, SubscriptionName, SubscriptionSettings, SubscriptionUid, Timestamp,
+    TopicSettings,
+};
+
+const MESSAGE: u8 = 1;
+const CARRIED: u8 = 2;
+const TOPIC: u8 = 3;
+const SUBSCRIPTION: u8 = 4;
+const QUEUE: u8 = 5;
+
+const HAS_KEY: u8 = 1;
+const HAS_DEDUPLICATION_ID: u8 = 2;
+const HAS_DELIVER_AT: u8 = 4;
+const HAS_EXPIRE_AT: u8 = 8;
+
+/// A record as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Record {
+    Message(Message),
+    Carried { sequence: Sequence, published_at: Timestamp, message: Message },
+    Topic(TopicEvent),
+    Subscription(SubscriptionEvent),
+    Queue { uid: SubscriptionUid, ordinal: u64, record: queue::Record },
+}
+
+/// A message as stored. The byte fields are slices of the log's own buffer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Message {
+    /// How many messages the topic had accepted before it.
+    pub(crate) ordinal: u64,
+    pub(crate) deliver_at: Timestamp,
+    pub(crate) expire_at: Option<Timestamp>,
+    pub(crate) key: Option<KeyHash>,
+    pub(crate) deduplication_id: Option<Bytes>,
+    pub(crate) correlation_id: Bytes,
+    pub(crate) payload: Bytes,
+}
+
+/// A change of the topic itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum TopicEvent {
+    Updated { settings: TopicSettings },
+}
+
+/// A change of a subscription that is not its queue's business. A subscription's identifier follows from the position of
+/// the record that created it, so `Created` does not carry one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum SubscriptionEvent {
+    Created {
+        name: SubscriptionName,
+        settings: SubscriptionSettings,
+        created_at: Timestamp,
+        start: Option<Start>,
+    },
+    Updated {
+        uid: SubscriptionUid,
+        settings: SubscriptionSettings,
+    },
+    Deleted {
+        uid: SubscriptionUid,
+    },
+}
+
+/// Where a subscription starts; none is "with the record after its creation".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Start {
+    pub(crate) cursor: Sequence,
+    pub(crate) ordinal: u64,
+}
+
+/// Bytes that are no record this release knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a record: {0}")]
+pub(crate) struct Malformed(String);
+
+/// Bytes that a message record takes beyond its payload and its texts, at most.
+pub(crate) const MESSAGE_OVERHEAD: usize = 64;
+
+pub(crate) fn write_message(out: &mut BytesMut, ordinal: u64, meta: &MessageMeta, payload: &[u8]) {
+    let delayed = meta.deliver_at > Timestamp::EPOCH;
+    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+    out.put_u8(MESSAGE);
+    out.put_u8(
+        flag(meta.ordering_key.is_some(), HAS_KEY)
+            | flag(meta.deduplication_id.is_some(), HAS_DEDUPLICATION_ID)
+            | flag(delayed, HAS_DELIVER_AT)
+            | flag(meta.expire_at.is_some(), HAS_EXPIRE_AT),
+    );
+    out.put_u64_le(ordinal);
+    if delayed {
+        out.put_u64_le(meta.deliver_at.as_micros());
+    }
+    if let Some(at) = meta.expire_at {
+        out.put_u64_le(at.as_micros());
+    }
+    put_short(out, &meta.correlation_id);
+    if let Some(key) = &meta.ordering_key {
+        out.put_u16_le(u16::try_from(key.len()).expect("an ordering key is within its limit"));
+        out.put_slice(key.as_bytes());
+    }
+    if let Some(id) = &meta.deduplication_id {
+        put_short(out, id);
+    }
+    out.put_slice(payload);
+}
+
+/// `record` is a whole message record.
+pub(crate) fn write_carried(out: &mut BytesMut, sequence: Sequence, published_at: Timestamp, record: &[u8]) {
+    out.put_u8(CARRIED);
+    out.put_u64_le(sequence);
+    out.put_u64_le(published_at.as_micros());
+    out.put_slice(record);
+}
+
+pub(crate) fn write_topic(out: &mut BytesMut, event: &TopicEvent) {
+    out.put_u8(TOPIC);
+    write_json(out, event);
+}
+
+pub(crate) fn write_subscription(out: &mut BytesMut, event: &SubscriptionEvent) {
+    out.put_u8(SUBSCRIPTION);
+    write_json(out, event);
+}
+
+/// `ordinal` goes with the cursor after this record; it matters only for records that move the cursor.
+pub(crate) fn write_queue(out: &mut BytesMut, uid: SubscriptionUid, ordinal: u64, record: &queue::Record) {
+    out.put_u8(QUEUE);
+    out.put_u64_le(uid.0);
+    out.put_u64_le(ordinal);
+    let encoded = postcard::to_extend(record, std::mem::take(out).writer().into_inner());
+    *out = encoded.expect("a queue record has no value that postcard cannot write");
+}
+
+impl Record {
+    /// Reads a record.
+    pub(crate) fn read(bytes: &Bytes) -> Result<Self, Malformed> {
+        let mut rest = bytes.clone();
+        match u8_of(&mut rest)? {
+            MESSAGE => Ok(Self::Message(read_message(rest)?)),
+            CARRIED => {
+                let sequence = u64_of(&mut rest)?;
+                let published_at = Timestamp::from_micros(u64_of(&mut rest)?);
+                match Self::read(&rest)? {
+                    Self::Message(message) => Ok(Self::Carried { sequence, published_at, message }),
+                    _ => Err(Malformed("a carried record that holds no message".into())),
+                }
+            }
+            TOPIC => Ok(Self::Topic(read_json(&rest)?)),
+            SUBSCRIPTION => Ok(Self::Subscription(read_json(&rest)?)),
+            QUEUE => {
+                let uid = SubscriptionUid(u64_of(&mut rest)?);
+                let ordinal = u64_of(&mut rest)?;
+                let record = postcard::from_bytes(&rest).map_err(|error| Malformed(error.to_string()))?;
+                Ok(Self::Queue { uid, ordinal, record })
+            }
+            kind => Err(Malformed(format!("unknown kind {kind}"))),
+        }
+    }
+
+    /// The message that a record holds, if it holds one, and nothing else of it decoded.
+    pub(crate) fn read_only_message(bytes: &Bytes) -> Result<Option<Message>, Malformed> {
+        match bytes.first() {
+            Some(&MESSAGE) => read_message(bytes.slice(1..)).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn read_message(mut rest: Bytes) -> Result<Message, Malformed> {
+    let flags = u8_of(&mut rest)?;
+    let ordinal = u64_of(&mut rest)?;
+    let deliver_at = if flags & HAS_DELIVER_AT != 0 { u64_of(&mut rest)? } else { 0 };
+    let expire_at = if flags & HAS_EXPIRE_AT != 0 { Some(u64_of(&mut rest)?) } else { None };
+    let correlation_id = short_of(&mut rest)?;
+    let key = if flags & HAS_KEY != 0 {
+        let length = usize::from(u8_of(&mut rest)?) | usize::from(u8_of(&mut rest)?) << 8;
+        let key = take(&mut rest, length)?;
+        Some(KeyHash::of(
+            std::str::from_utf8(&key).map_err(|_| Malformed("an ordering key that is not text".into()))?,
+        ))
+    } else {
+        None
+    };
+    let deduplication_id = if flags & HAS_DEDUPLICATION_ID != 0 { Some(short_of(&mut rest)?) } else { None };
+    Ok(Message {
+        ordinal,
+        deliver_at: Timestamp::from_micros(deliver_at),
+        expire_at: expire_at.map(Timestamp::from_micros),
+        key,
+        deduplication_id,
+        correlation_id,
+        payload: rest,
+    })
+}
+
+fn put_short(out: &mut BytesMut, text: &str) {
+    out.put_u8(u8::try_from(text.len()).expect("the text is within its limit"));
+    out.put_slice(text.as_bytes());
+}
+
+fn write_json(out: &mut BytesMut, event: &impl Serialize) {
+    serde_json::to_writer(out.writer(), event).expect("an event has no value that JSON cannot hold");
+}
+
+fn read_json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Malformed> {
+    serde_json::from_slice(bytes).map_err(|error| Malformed(error.to_string()))
+}
+
+fn take(rest: &mut Bytes, length: usize) -> Result<Bytes, Malformed> {
+    if rest.len() < length {
+        return Err(Malformed(format!("{length} bytes expected, {} left", rest.len())));
+    }
+    Ok(rest.split_to(length))
+}
+
+fn short_of(rest: &mut Bytes) -> Result<Bytes, Malformed> {
+    let length = u8_of(rest)?;
+    take(rest, usize::from(length))
+}
+
+fn u8_of(rest: &mut Bytes) -> Result<u8, Malformed> {
+    rest.try_get_u8().map_err(|_| Malformed("it ends early".into()))
+}
+
+fn u64_of(rest: &mut Bytes) -> Result<u64, Malformed> {
+    rest.try_get_u64_le().map_err(|_| Malformed("it ends early".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut BytesMut)) -> Bytes {
+        let mut out = BytesMut::new();
+        write(&mut out);
+        out.freeze()
+    }
+
+    proptest! {
+        #[test]
+        fn a_message_record_comes_back_as_it_was_written(
+            ordinal: u64,
+            key in prop::option::of("[a-z]{0,300}"),
+            id in prop::option::of("[a-z]{0,128}"),
+            correlation in "[a-z]{1,128}",
+            deliver: u64,
+            expire in prop::option::of(any::<u64>()),
+            payload in prop::collection::vec(any::<u8>(), 0..100),
+        ) {
+            let meta = MessageMeta {
+                ordering_key: key.clone().map(Into::into),
+                deduplication_id: id.clone().map(Into::into),
+                correlation_id: correlation.clone().into(),
+                deliver_at: Timestamp::from_micros(deliver),
+                expire_at: expire.map(Timestamp::from_micros),
+            };
+            let message = Message {
+                ordinal,
+                deliver_at: meta.deliver_at,
+                expire_at: meta.expire_at,
+                key: key.as_deref().map(KeyHash::of),
+                deduplication_id: id.map(Bytes::from),
+                correlation_id: Bytes::from(correlation),
+                payload: Bytes::from(payload.clone()),
+            };
+            let record = written(|out| write_message(out, ordinal, &meta, &payload));
+            prop_assert!(record.len() <= MESSAGE_OVERHEAD + payload.len() + 128 + 128 + 300);
+            prop_assert_eq!(Record::read(&record), Ok(Record::Message(message.clone())));
+            let carried = written(|out| write_carried(out, 7, Timestamp::from_micros(9), &record));
+            prop_assert_eq!(
+                Record::read(&carried),
+                Ok(Record::Carried { sequence: 7, published_at: Timestamp::from_micros(9), message })
+            );
+        }
+
+        #[test]
+        fn bytes_that_are_no_record_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = Record::read(&Bytes::from(bytes));
+        }
+
+        #[test]
+        fn a_queue_record_comes_back_as_it_was_written(uid: u64, ordinal: u64, sequences in prop::collection::vec(any::<u64>(), 0..20)) {
+            let record = queue::Record::Settled { sequences };
+            let bytes = written(|out| { out.put_u8(0); out.clear(); write_queue(out, SubscriptionUid(uid), ordinal, &record); });
+            prop_assert_eq!(Record::read(&bytes), Ok(Record::Queue { uid: SubscriptionUid(uid), ordinal, record }));
+        }
+    }
+
+    #[test]
+    fn events_come_back_as_they_were_written() {
+        let event = TopicEvent::Updated { settings: TopicSettings::default() };
+        assert_eq!(Record::read(&written(|out| write_topic(out, &event))), Ok(Record::Topic(event)));
+        let event = SubscriptionEvent::Created {
+            name: "s".parse().unwrap(),
+            settings: SubscriptionSettings::default(),
+            created_at: Timestamp::from_micros(1),
+            start: Some(Start { cursor: 3, ordinal: 2 }),
+        };
+        assert_eq!(
+            Record::read(&written(|out| write_subscription(out, &event))),
+            Ok(Record::Subscription(event))
+        );
+    }
+}

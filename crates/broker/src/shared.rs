@@ -1,0 +1,65 @@
+//! What all topics and subscriptions of one broker share.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use journal::Journal;
+
+use crate::{Config, Unavailable, cache::CacheBudget, deadlines::Deadlines, time::Time};
+
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) time: Time,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) cache: Arc<CacheBudget>,
+    pub(crate) totals: Counters,
+    /// Counts the starts of this data directory, so that no lease identifier is given out twice.
+    pub(crate) boot: u32,
+    draining: AtomicBool,
+}
+
+/// Totals since the process started.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) published: AtomicU64,
+    pub(crate) published_bytes: AtomicU64,
+    pub(crate) deduplicated: AtomicU64,
+    pub(crate) deliveries: AtomicU64,
+    pub(crate) acked: AtomicU64,
+    pub(crate) failed_attempts: AtomicU64,
+    pub(crate) dead_lettered: AtomicU64,
+    /// Positions that readers found damaged, each time they did.
+    pub(crate) damaged: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, journal: Arc<dyn Journal>, time: Time, boot: u32) -> Self {
+        Self {
+            cache: CacheBudget::new(config.tail_cache_bytes),
+            config,
+            journal,
+            time,
+            deadlines: Deadlines::default(),
+            totals: Counters::default(),
+            boot,
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn start_drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// No new work once the broker is being shut down.
+    pub(crate) fn check_serving(&self) -> Result<(), Unavailable> {
+        if self.draining.load(Ordering::Acquire) { Err(Unavailable::Draining) } else { Ok(()) }
+    }
+}
+
+/// Adds to a total.
+pub(crate) fn count(total: &AtomicU64, by: u64) {
+    total.fetch_add(by, Ordering::Relaxed);
+}

@@ -1,0 +1,163 @@
+//! Changes by the subscription's owner: settings, pause, resume, seek. Each takes effect at the position of its record.
+
+use std::sync::Arc;
+
+use journal::{AppendError, Appended};
+use queue::{ExpiryReason, Record};
+use types::{Invalid, Position, Sequence, SubscriptionSettings, Timestamp};
+
+use super::{State, Subscription};
+use crate::{
+    SeekError, SeekTo, SubscriptionInfo, Unavailable, UpdateSubscriptionError,
+    record::{Start, SubscriptionEvent, write_subscription},
+    topic::Topic,
+};
+
+impl Subscription {
+    /// Changes the settings and answers once that is durable.
+    pub(crate) async fn update(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut SubscriptionSettings),
+    ) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
+        let topic = self.topic()?;
+        let mut changed = self.lock()?.queue.settings().clone();
+        let ordered = changed.ordered;
+        change(&mut changed);
+        changed.validate().map_err(|invalid| invalid.within("settings"))?;
+        if changed.ordered != ordered {
+            return Err(Invalid::new("settings.ordered", "is fixed at creation").into());
+        }
+        let event = SubscriptionEvent::Updated { uid: self.uid, settings: changed.clone() };
+        let appended = topic
+            .retry_when_busy(|| {
+                let mut state = self.lock()?;
+                let now = self.shared.time.now();
+                let appended = topic.append(now, |batch| batch.push(|out| write_subscription(out, &event)));
+                if let Ok(appended) = &appended {
+                    state.position = appended.first;
+                    state.end = appended.first + 1;
+                    state.queue.set_settings(changed.clone());
+                    self.changed(&mut state, now);
+                }
+                Ok::<_, UpdateSubscriptionError>(appended)
+            })
+            .await?;
+        appended.durable.wait().await.map_err(Unavailable::Poisoned)?;
+        Ok(self.info()?)
+    }
+
+    /// No deliveries from now on, or deliveries again. Doing it twice is OK and changes nothing.
+    pub(crate) async fn set_paused(
+        self: &Arc<Self>,
+        paused: bool,
+    ) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
+        let topic = self.topic()?;
+        let record = if paused { Record::Paused } else { Record::Resumed };
+        let appended = topic
+            .retry_when_busy(|| {
+                let mut state = self.lock()?;
+                if state.queue.is_paused() == paused {
+                    return Ok(Ok(None));
+                }
+                let now = self.shared.time.now();
+                Ok::<_, UpdateSubscriptionError>(self.change(&topic, &mut state, now, &record, 0).map(Some))
+            })
+            .await?;
+        if let Some(appended) = appended {
+            appended.durable.wait().await.map_err(Unavailable::Poisoned)?;
+        }
+        Ok(self.info()?)
+    }
+
+    /// Moves the subscription; the second value is the first sequence that it may deliver now.
+    pub(crate) async fn seek(
+        self: &Arc<Self>,
+        to: SeekTo,
+    ) -> Result<(SubscriptionInfo, Sequence), SeekError> {
+        let topic = self.topic()?;
+        // Retention stands still meanwhile, so that the target is still there when the seek takes effect.
+        let _upkeep = topic.upkeep.lock().await;
+        let target = topic.resolve(to).await?;
+        let (appended, cursor) = topic
+            .retry_when_busy(|| {
+                let topic_state = topic.state.lock();
+                let mut state = self.lock()?;
+                let now = self.shared.time.now();
+                // The end of the log is what was accepted by now, durable or not.
+                let start =
+                    target.unwrap_or(Start { cursor: topic_state.end, ordinal: topic_state.published });
+                let appended =
+                    self.change(&topic, &mut state, now, &Record::Sought { to: start.cursor }, start.ordinal);
+                Ok::<_, SeekError>(appended.map(|appended| (appended, start.cursor)))
+            })
+            .await?;
+        appended.durable.wait().await.map_err(Unavailable::Poisoned)?;
+        Ok((self.info()?, cursor))
+    }
+
+    /// Retention passes over everything below; `ordinal` is that of the first message kept. True if that changed anything.
+    pub(crate) async fn trim(
+        self: &Arc<Self>,
+        topic: &Topic,
+        below: Sequence,
+        ordinal: u64,
+        reason: ExpiryReason,
+    ) -> Result<bool, Unavailable> {
+        topic
+            .retry_when_busy(|| {
+                let Ok(mut state) = self.lock() else { return Ok(Ok(false)) };
+                let passes = below > state.queue.cursor();
+                let known = state.queue.settled_ahead_below(below);
+                let unread =
+                    if passes { ordinal.saturating_sub(state.ordinal).saturating_sub(known) } else { 0 };
+                let Some(record) = state.queue.decide_trim(below, unread, reason) else {
+                    return Ok(Ok(false));
+                };
+                let now = self.shared.time.now();
+                let appended = self.append_moving(topic, &mut state, now, &[record], ordinal);
+                self.changed(&mut state, now);
+                Ok::<_, Unavailable>(appended.map(|_| true))
+            })
+            .await
+    }
+
+    fn change(
+        self: &Arc<Self>,
+        topic: &Topic,
+        state: &mut State,
+        now: Timestamp,
+        record: &Record,
+        ordinal: u64,
+    ) -> Result<Appended, AppendError> {
+        let appended = self.append_moving(topic, state, now, std::slice::from_ref(record), ordinal)?;
+        state.position = appended.first;
+        state.last_used = now;
+        self.changed(state, now);
+        Ok(appended)
+    }
+}
+
+impl Topic {
+    /// Where a seek or a new subscription starts; none for the end of the log. The topic's upkeep lock is held.
+    pub(crate) async fn resolve(&self, to: SeekTo) -> Result<Option<Start>, Unavailable> {
+        let first = self.first_position();
+        let cursor = match to {
+            SeekTo::Latest => return Ok(None),
+            SeekTo::Earliest => first,
+            SeekTo::Sequence(sequence) => sequence.max(first),
+            SeekTo::Time(at) => {
+                let position = self.log.position_at(at).await;
+                position.map_err(|error| Unavailable::Read(error.to_string()))?.max(first)
+            }
+        };
+        if cursor >= self.visible() {
+            return Ok(None);
+        }
+        Ok(Some(Start { cursor, ordinal: self.ordinal_at(cursor).await? }))
+    }
+
+    /// The first position that is kept.
+    pub(crate) fn first_position(&self) -> Position {
+        self.log.segments().first().map_or(1, |segment| segment.first)
+    }
+}

@@ -1,0 +1,401 @@
+//! Leasing messages to consumers. The consumer's own task does the work: it reads on, leases and fetches the stored bytes, so a
+//! consumer that does not ask costs nobody anything.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use journal::AppendError;
+use queue::{Ask, ExpiryReason, LeaseRef, Leased, Offer, Record};
+use types::{AckId, MessageId, Position, Timestamp, limits};
+
+use super::{State, Subscription};
+use crate::{
+    ConsumeError, Delivery, Unavailable, cache::Decoded, record::Message, shared::count, topic::Topic,
+};
+
+/// Messages that one call reads on at the most while it has something to lease already.
+const READ_ON: usize = 4_096;
+
+/// One of the consumers of a subscription, until dropped.
+#[derive(Debug)]
+pub struct Consumer {
+    subscription: Arc<Subscription>,
+    topic: Arc<Topic>,
+}
+
+/// What a look at the queue came to.
+enum Look {
+    Leased(Vec<Leased>),
+    Nothing,
+    /// The next messages are not in memory.
+    Behind(Position),
+    /// The log's buffer is full.
+    Busy,
+}
+
+impl Consumer {
+    pub(super) fn new(subscription: Arc<Subscription>) -> Result<Self, ConsumeError> {
+        let topic = subscription.topic()?;
+        subscription.shared.check_serving()?;
+        let before = subscription.consumers.fetch_add(1, Ordering::AcqRel);
+        // From here on dropping `consumer` counts back.
+        let consumer = Self { subscription, topic };
+        if before >= limits::CONSUMERS_PER_SUBSCRIPTION {
+            return Err(ConsumeError::TooManyConsumers { limit: limits::CONSUMERS_PER_SUBSCRIPTION });
+        }
+        Ok(consumer)
+    }
+
+    /// Waits until there is at least one message, then leases up to `ask`, or a fair share of what there is if other
+    /// consumers wait too. A call that is dropped leases nothing.
+    ///
+    /// # Errors
+    /// The subscription was deleted, or the broker is being shut down or cannot read its log. Nothing is leased.
+    pub async fn next(&mut self, ask: Ask) -> Result<Vec<Delivery>, ConsumeError> {
+        let subscription = self.subscription.clone();
+        let mut waits: Option<Waits<'_>> = None;
+        loop {
+            let notified = subscription.wake.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            match subscription.look(&self.topic, ask, waits.is_some())? {
+                Look::Leased(leased) => {
+                    let deliveries = self.deliver(leased).await?;
+                    if !deliveries.is_empty() {
+                        return Ok(deliveries);
+                    }
+                }
+                Look::Behind(cursor) => {
+                    let block = self.topic.read_block(cursor).await?;
+                    subscription.peek().block = Some(block);
+                }
+                Look::Busy => self.topic.room().await?,
+                // Once it counts as waiting and is listed, one more look finds what came in between.
+                Look::Nothing if waits.is_none() => {
+                    waits = Some(Waits::new(&subscription));
+                    self.topic.wake_on_next(&subscription);
+                }
+                Look::Nothing => notified.await,
+            }
+        }
+    }
+
+    /// Gives back deliveries that could not be sent: they are delivered again at once, and no attempt is counted.
+    pub fn release(&self, deliveries: &[AckId]) {
+        let claims: Vec<_> =
+            deliveries.iter().map(|id| LeaseRef { sequence: id.sequence, lease: id.lease }).collect();
+        self.subscription.release(&claims);
+    }
+
+    /// Fetches the stored bytes of what was leased, from memory where they are.
+    async fn deliver(&self, leased: Vec<Leased>) -> Result<Vec<Delivery>, Unavailable> {
+        let subscription = &self.subscription;
+        let guard = ReleaseOnDrop::new(subscription, &leased);
+        let (mut deliveries, missing) = subscription.fetch(&self.topic, leased);
+        if !missing.is_empty() {
+            for lease in missing {
+                match self.topic.read_message(lease.sequence).await? {
+                    Some((message, at)) => {
+                        deliveries.push(subscription.delivery(&self.topic, &lease, &message, at))
+                    }
+                    None => subscription.give_up(&self.topic, &lease).await?,
+                }
+            }
+            deliveries.sort_unstable_by_key(|delivery| delivery.message_id);
+        }
+        guard.disarm();
+        count(&subscription.shared.totals.deliveries, deliveries.len() as u64);
+        Ok(deliveries)
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        if self.subscription.consumers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.subscription.peek().block = None;
+        }
+    }
+}
+
+impl Subscription {
+    /// Reads on as far as needed and leases what is due.
+    fn look(self: &Arc<Self>, topic: &Topic, ask: Ask, is_waiting: bool) -> Result<Look, ConsumeError> {
+        self.shared.check_serving()?;
+        let mut state = self.lock()?;
+        let now = self.shared.time.now();
+        state.last_used = now;
+        if state.mark_pending {
+            return Ok(Look::Nothing);
+        }
+        if let Some(cursor) = state.read_on(topic, now, ask.max_messages) {
+            return Ok(Look::Behind(cursor));
+        }
+        if let Some(mark) = state.queue.decide_mark() {
+            return self.write_mark(topic, &mut state, now, mark);
+        }
+        let mut leased = Vec::new();
+        let share = self.share(&mut state, now, ask, is_waiting);
+        state.queue.lease(now, share, &mut leased);
+        self.changed(&mut state, now);
+        Ok(if leased.is_empty() { Look::Nothing } else { Look::Leased(leased) })
+    }
+
+    /// What this consumer may take, so that those who wait get as much.
+    fn share(&self, state: &mut State, now: Timestamp, ask: Ask, is_waiting: bool) -> Ask {
+        let others = self.waiting.load(Ordering::Relaxed).saturating_sub(usize::from(is_waiting));
+        if others == 0 {
+            return ask;
+        }
+        let fair = state.queue.leasable(now).div_ceil(others + 1).max(1);
+        Ask { max_messages: ask.max_messages.min(fair), ..ask }
+    }
+
+    /// Makes the mark durable before anything at or above the old one is leased.
+    fn write_mark(
+        self: &Arc<Self>,
+        topic: &Topic,
+        state: &mut State,
+        now: Timestamp,
+        mark: Record,
+    ) -> Result<Look, ConsumeError> {
+        let appended = match self.append(topic, state, now, &[mark]) {
+            Ok(appended) => appended,
+            Err(AppendError::Busy) => return Ok(Look::Busy),
+            Err(error) => return Err(Unavailable::from(error).into()),
+        };
+        state.mark_pending = true;
+        let subscription = self.clone();
+        tokio::spawn(async move {
+            // A mark that does not become durable means that the journal has failed: nothing may be leased any more.
+            if appended.durable.wait().await.is_ok() {
+                subscription.peek().mark_pending = false;
+            }
+            subscription.wake.notify_one();
+        });
+        Ok(Look::Nothing)
+    }
+
+    fn release(self: &Arc<Self>, claims: &[LeaseRef]) {
+        let mut state = self.peek();
+        for claim in claims {
+            state.queue.release(*claim);
+        }
+        let now = self.shared.time.now();
+        self.changed(&mut state, now);
+    }
+
+    /// The deliveries whose bytes are in memory, and the leases whose are not.
+    fn fetch(&self, topic: &Topic, leased: Vec<Leased>) -> (Vec<Delivery>, Vec<Leased>) {
+        let mut deliveries = Vec::with_capacity(leased.len());
+        let mut missing = Vec::new();
+        let state = self.peek();
+        let frames = topic.cache.lock();
+        for lease in leased {
+            let block = || state.block.as_ref()?.find(lease.sequence);
+            let cached = frames
+                .holding(lease.sequence)
+                .and_then(|frame| Some((frame.find(lease.sequence)?, frame.at)));
+            match cached.or_else(block) {
+                Some((message, at)) => deliveries.push(self.delivery(topic, &lease, message, at)),
+                None => missing.push(lease),
+            }
+        }
+        (deliveries, missing)
+    }
+
+    fn delivery(
+        &self,
+        topic: &Topic,
+        lease: &Leased,
+        message: &Message,
+        published_at: Timestamp,
+    ) -> Delivery {
+        Delivery {
+            ack_id: AckId { subscription: self.uid, sequence: lease.sequence, lease: lease.lease },
+            message_id: MessageId { log: topic.id, sequence: lease.sequence },
+            published_at,
+            deadline: lease.deadline,
+            attempt: lease.attempt,
+            first_delivery: lease.first_delivery,
+            payload: message.payload.clone(),
+        }
+    }
+
+    /// A leased message cannot be read any more: it counts as expired, and the others go on.
+    async fn give_up(self: &Arc<Self>, topic: &Topic, lease: &Leased) -> Result<(), Unavailable> {
+        tracing::error!(subscription = %self.name, sequence = lease.sequence, "a message cannot be read and is passed over");
+        let record = Record::Expired { sequences: vec![lease.sequence], reason: ExpiryReason::Damaged };
+        topic
+            .retry_when_busy(|| {
+                let mut state = self.lock()?;
+                let now = self.shared.time.now();
+                let appended = self.append(topic, &mut state, now, std::slice::from_ref(&record));
+                self.changed(&mut state, now);
+                Ok::<_, Unavailable>(appended.map(drop))
+            })
+            .await
+    }
+}
+
+impl State {
+    /// Reads on in the log until `wanted` messages can be leased, the window is full or the durable end is reached. Where the
+    /// messages are not in memory it stops and says at which position.
+    fn read_on(&mut self, topic: &Topic, now: Timestamp, wanted: usize) -> Option<Position> {
+        let mut read = 0;
+        loop {
+            let leasable = self.queue.leasable(now);
+            let room = self.queue.room();
+            let (cursor, visible) = (self.queue.cursor(), topic.visible());
+            let enough = leasable >= wanted || (leasable > 0 && read >= READ_ON);
+            if enough || room == 0 || cursor >= visible || self.queue.is_paused() {
+                return None;
+            }
+            let most = (wanted - leasable).min(room);
+            let cached = topic.cache.lock().from(cursor, most);
+            let max_age = topic.retention_age();
+            if let Some(frames) = cached {
+                self.block = None;
+                read += self.offer(&frames, visible, most, max_age);
+            } else if let Some(block) = self.block.clone().filter(|block| block.holds(cursor)) {
+                read += self.offer(&block.frames, block.end.min(visible), most, max_age);
+            } else {
+                return Some(cursor);
+            }
+        }
+    }
+
+    /// Hands up to `most` messages from the cursor on to the queue. The frames hold every message below `end`, or `most` of them.
+    fn offer(
+        &mut self,
+        frames: &[Arc<Decoded>],
+        end: Position,
+        most: usize,
+        max_age: std::time::Duration,
+    ) -> usize {
+        let cursor = self.queue.cursor();
+        let mut offers = Vec::with_capacity(most.min(READ_ON));
+        let mut next_ordinal = self.ordinal;
+        let mut to = end;
+        'frames: for frame in frames {
+            let start = frame.messages.partition_point(|(sequence, _)| *sequence < cursor);
+            for (sequence, message) in &frame.messages[start..] {
+                if *sequence >= end {
+                    break 'frames;
+                }
+                if offers.len() == most {
+                    to = *sequence;
+                    break 'frames;
+                }
+                offers.push(offer_of(*sequence, message, frame.at, max_age));
+                next_ordinal = message.ordinal + 1;
+            }
+        }
+        // A full hand from whole frames: what follows them is another call's.
+        if offers.len() == most && to == end {
+            to = frames.last().map_or(end, |frame| frame.end.min(end));
+        }
+        self.queue.read_on(&offers, to);
+        self.ordinal = next_ordinal;
+        offers.len()
+    }
+}
+
+fn offer_of(
+    sequence: u64,
+    message: &Message,
+    published_at: Timestamp,
+    max_age: std::time::Duration,
+) -> Offer {
+    let old_at = published_at.plus(max_age);
+    let (expire_at, expiry) = match message.expire_at {
+        Some(at) if at < old_at => (at, ExpiryReason::MessageExpiry),
+        _ => (old_at, ExpiryReason::RetentionAge),
+    };
+    Offer {
+        sequence,
+        bytes: u32::try_from(message.payload.len()).unwrap_or(u32::MAX),
+        key: message.key,
+        deliver_at: message.deliver_at,
+        expire_at,
+        expiry,
+    }
+}
+
+/// Counts a consumer as waiting, from before it is listed until it has what it wants.
+struct Waits<'a>(&'a Subscription);
+
+impl<'a> Waits<'a> {
+    fn new(subscription: &'a Subscription) -> Self {
+        subscription.waiting.fetch_add(1, Ordering::AcqRel);
+        Self(subscription)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Gives leases back if the call that took them is dropped before it could answer.
+struct ReleaseOnDrop<'a> {
+    subscription: &'a Arc<Subscription>,
+    claims: Vec<LeaseRef>,
+}
+
+impl<'a> ReleaseOnDrop<'a> {
+    fn new(subscription: &'a Arc<Subscription>, leased: &[Leased]) -> Self {
+        let claims =
+            leased.iter().map(|lease| LeaseRef { sequence: lease.sequence, lease: lease.lease }).collect();
+        Self { subscription, claims }
+    }
+
+    fn disarm(mut self) {
+        self.claims.clear();
+    }
+}
+
+impl Drop for ReleaseOnDrop<'_> {
+    fn drop(&mut self) {
+        if !self.claims.is_empty() {
+            self.subscription.release(&self.claims);
+        }
+    }
+}
+
+impl Subscription {
+    /// Reads on past `end`, if no more than `most` messages are unread below it. False if there are more, or if the window is full.
+    pub(crate) async fn read_through(
+        &self,
+        topic: &Topic,
+        end: Position,
+        most: u64,
+    ) -> Result<bool, Unavailable> {
+        if self.peek().queue.cursor() >= end {
+            return Ok(true);
+        }
+        let unread = topic.ordinal_at(end).await?.saturating_sub(self.peek().ordinal);
+        if unread > most {
+            return Ok(false);
+        }
+        loop {
+            let step = {
+                let mut state = self.peek();
+                let cursor = state.queue.cursor();
+                if cursor >= end {
+                    return Ok(true);
+                }
+                let now = self.shared.time.now();
+                let wanted = state.queue.leasable(now) + READ_ON;
+                let step = state.read_on(topic, now, wanted);
+                if step.is_none() && state.queue.cursor() == cursor {
+                    return Ok(false);
+                }
+                step
+            };
+            if let Some(cursor) = step {
+                let block = topic.read_block(cursor).await?;
+                self.peek().block = Some(block);
+            }
+        }
+    }
+}

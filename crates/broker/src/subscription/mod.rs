@@ -1,0 +1,295 @@
+//! One subscription: its queue behind a lock, and the consumers that wait for it.
+//!
+//! # Limits
+//! An idle subscription is this struct and an empty queue: no task, no timer, no buffer.
+
+mod change;
+mod consume;
+mod due;
+mod settle;
+
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+pub use consume::Consumer;
+use journal::{AppendError, Appended};
+use parking_lot::{Mutex, MutexGuard};
+use queue::{Queue, Record};
+pub use settle::{Settling, Subscriber};
+use tokio::sync::Notify;
+use types::{Position, SubscriptionName, SubscriptionUid, Timestamp, TopicName};
+
+use crate::{
+    SubscriptionInfo, SubscriptionNotFound, SubscriptionStats, Unavailable,
+    record::write_queue,
+    shared::{Shared, count},
+    topic::{Block, Topic},
+};
+
+pub(crate) struct Subscription {
+    pub(crate) uid: SubscriptionUid,
+    pub(crate) name: SubscriptionName,
+    pub(crate) created_at: Timestamp,
+    topic: Weak<Topic>,
+    shared: Arc<Shared>,
+    state: Mutex<State>,
+    /// One permit: there is, or may be, something to lease.
+    wake: Notify,
+    /// Consumers there are, and how many of them wait.
+    consumers: AtomicUsize,
+    waiting: AtomicUsize,
+    /// In the topic's list of those to wake on the next message. Changed only under that list's lock.
+    pub(crate) listed: AtomicBool,
+}
+
+/// What the subscription's lock protects.
+pub(crate) struct State {
+    pub(crate) queue: Queue,
+    /// Messages that the topic accepted before the queue's cursor.
+    pub(crate) ordinal: u64,
+    /// Where the latest change took effect.
+    pub(crate) position: Position,
+    /// The position after the last record that was appended under this lock.
+    pub(crate) end: Position,
+    pub(crate) deleted: bool,
+    pub(crate) last_used: Timestamp,
+    /// What it reads for itself while it is behind the shared cache.
+    block: Option<Block>,
+    /// A delivery mark is on its way to the disk; nothing is leased until it is there.
+    mark_pending: bool,
+    /// The deadline that the broker knows of.
+    armed: Timestamp,
+}
+
+impl Subscription {
+    #[expect(clippy::too_many_arguments, reason = "the one place that builds one, live and in recovery")]
+    pub(crate) fn new(
+        uid: SubscriptionUid,
+        name: SubscriptionName,
+        created_at: Timestamp,
+        topic: &Weak<Topic>,
+        shared: &Arc<Shared>,
+        queue: Queue,
+        ordinal: u64,
+        position: Position,
+    ) -> Arc<Self> {
+        let state = State {
+            queue,
+            ordinal,
+            position,
+            end: position + 1,
+            deleted: false,
+            last_used: shared.time.now(),
+            block: None,
+            mark_pending: false,
+            armed: Timestamp::MAX,
+        };
+        Arc::new(Self {
+            uid,
+            name,
+            created_at,
+            topic: topic.clone(),
+            shared: shared.clone(),
+            state: Mutex::new(state),
+            wake: Notify::new(),
+            consumers: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            listed: AtomicBool::new(false),
+        })
+    }
+
+    /// The state, deleted or not: for looking, for recovery and for checkpoints.
+    pub(crate) fn peek(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// The state of a subscription that still exists.
+    fn lock(&self) -> Result<MutexGuard<'_, State>, SubscriptionNotFound> {
+        let state = self.state.lock();
+        if state.deleted { Err(self.not_found()) } else { Ok(state) }
+    }
+
+    pub(crate) fn topic(&self) -> Result<Arc<Topic>, SubscriptionNotFound> {
+        self.topic.upgrade().ok_or_else(|| self.not_found())
+    }
+
+    fn not_found(&self) -> SubscriptionNotFound {
+        SubscriptionNotFound(self.name.clone())
+    }
+
+    pub(crate) fn info(&self) -> Result<SubscriptionInfo, SubscriptionNotFound> {
+        let topic = self.topic()?;
+        let state = self.lock()?;
+        Ok(SubscriptionInfo {
+            name: self.name.clone(),
+            topic: topic.name.clone(),
+            uid: self.uid,
+            settings: state.queue.settings().clone(),
+            created_at: self.created_at,
+            paused: state.queue.is_paused(),
+            position: state.position,
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.time.now()
+    }
+
+    pub(crate) fn reads(&self, topic: &TopicName) -> bool {
+        self.topic.upgrade().is_some_and(|found| found.name == *topic)
+    }
+
+    /// Nobody has used it for as long as its settings allow.
+    pub(crate) fn is_unused(&self, now: Timestamp) -> bool {
+        let state = self.state.lock();
+        let unused = state.queue.settings().expire_unused_after;
+        let idle = self.consumers.load(Ordering::Relaxed) == 0;
+        idle && !state.deleted && unused.is_some_and(|unused| state.last_used.plus(unused) <= now)
+    }
+
+    /// It was read back from the log: the broker minds its deadlines again, and its time without use starts anew.
+    pub(crate) fn recovered(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        state.last_used = self.shared.time.now();
+        self.arm(&mut state);
+    }
+
+    /// In figures.
+    pub(crate) async fn stats(&self) -> Result<SubscriptionStats, SubscriptionNotFound> {
+        let topic = self.topic()?;
+        let published = topic.state.lock().published;
+        let (backlog, counts, oldest) = {
+            let state = self.lock()?;
+            let now = self.shared.time.now();
+            (state.backlog(published, now), state.queue.counts(now), state.queue.oldest_unsettled())
+        };
+        let oldest_unsettled_at = if backlog == 0 { None } else { topic.published_at(oldest).await };
+        Ok(SubscriptionStats {
+            backlog,
+            oldest_unsettled_at,
+            consumers: self.consumers.load(Ordering::Relaxed) as u64,
+            counts,
+        })
+    }
+
+    /// Ends it in memory; consumers find out.
+    pub(crate) fn delete(&self) {
+        self.state.lock().deleted = true;
+        self.wake.notify_waiters();
+    }
+
+    /// New messages may have come. True if more consumers may be waiting, now or for the next ones.
+    pub(crate) fn new_messages(&self) -> bool {
+        self.wake.notify_one();
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+
+    /// Consumers look again, each of them: the broker is being shut down.
+    pub(crate) fn wake_all(&self) {
+        self.wake.notify_waiters();
+    }
+
+    /// Appends queue records as one batch and applies them. Under the subscription's lock.
+    fn append(
+        &self,
+        topic: &Topic,
+        state: &mut State,
+        now: Timestamp,
+        records: &[Record],
+    ) -> Result<Appended, AppendError> {
+        self.append_moving(topic, state, now, records, 0)
+    }
+
+    /// The same for a record that moves the cursor to where the topic had accepted `ordinal` messages.
+    fn append_moving(
+        &self,
+        topic: &Topic,
+        state: &mut State,
+        now: Timestamp,
+        records: &[Record],
+        ordinal: u64,
+    ) -> Result<Appended, AppendError> {
+        let appended = topic.append(now, |batch| {
+            for record in records {
+                batch.push(|out| write_queue(out, self.uid, ordinal, record));
+            }
+        })?;
+        state.end = appended.first + records.len() as u64;
+        for record in records {
+            state.apply(record, ordinal);
+            self.count(record);
+        }
+        Ok(appended)
+    }
+
+    fn count(&self, record: &Record) {
+        let totals = &self.shared.totals;
+        match record {
+            Record::Settled { sequences } => count(&totals.acked, sequences.len() as u64),
+            Record::AttemptFailed { .. } | Record::Dropped { .. } => count(&totals.failed_attempts, 1),
+            Record::DeadLettered { .. } => {
+                count(&totals.failed_attempts, 1);
+                count(&totals.dead_lettered, 1);
+            }
+            _ => {}
+        }
+    }
+
+    /// Something changed under the lock: has the broker look again in time, and wakes a consumer if there is something to lease.
+    fn changed(self: &Arc<Self>, state: &mut State, now: Timestamp) {
+        self.arm(state);
+        if self.waiting.load(Ordering::Relaxed) > 0 && !state.mark_pending && state.queue.leasable(now) > 0 {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Sees to it that the broker looks at this subscription when its next deadline comes. Only an earlier one than it knows
+    /// of makes an entry, so there are few.
+    fn arm(self: &Arc<Self>, state: &mut State) {
+        if let Some(at) = state.queue.next_deadline().filter(|at| *at < state.armed) {
+            state.armed = at;
+            self.shared.deadlines.push(at, self);
+        }
+    }
+}
+
+impl State {
+    /// Applies a record, live or in recovery. `ordinal` goes with the cursor to which the record may move the queue.
+    pub(crate) fn apply(&mut self, record: &Record, ordinal: u64) {
+        let moves = match record {
+            Record::Sought { .. } => true,
+            Record::Trimmed { below, .. } => *below > self.queue.cursor(),
+            _ => false,
+        };
+        self.queue.apply(record);
+        if moves {
+            self.ordinal = ordinal;
+            self.block = None;
+        }
+    }
+
+    /// Messages neither settled nor dead-lettered.
+    pub(crate) fn backlog(&self, published: u64, now: Timestamp) -> u64 {
+        let counts = self.queue.counts(now);
+        let window =
+            counts.ready + counts.leased + counts.delayed + counts.backing_off + counts.waiting_for_key;
+        published.saturating_sub(self.ordinal).saturating_sub(counts.settled_ahead) + window
+    }
+}
+
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subscription")
+            .field("name", &self.name)
+            .field("uid", &self.uid)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<SubscriptionNotFound> for Unavailable {
+    fn from(gone: SubscriptionNotFound) -> Self {
+        Self::Read(gone.to_string())
+    }
+}

@@ -1,0 +1,253 @@
+//! What the handle offers on subscriptions.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
+
+use tokio::sync::MutexGuard;
+use types::{Position, ProjectId, Sequence, SubscriptionName, SubscriptionSettings, TopicName, limits};
+
+use crate::{
+    Broker, CreateSubscriptionError, Page, Paged, SeekError, SeekTo, StartPosition, SubscriptionInfo,
+    SubscriptionNotFound, SubscriptionStats, TopicNotFound, Unavailable, UpdateSubscriptionError,
+    handle::Inner,
+    record::{SubscriptionEvent, write_subscription},
+    subscription::{Subscriber, Subscription},
+    topic::Topic,
+};
+
+impl Broker {
+    /// Creates a subscription. Doing it again with the same topic and equal settings is OK and changes nothing: it does not move
+    /// to `start` again.
+    ///
+    /// # Errors
+    /// See [`CreateSubscriptionError`].
+    pub async fn create_subscription(
+        &self,
+        name: SubscriptionName,
+        topic: &TopicName,
+        settings: SubscriptionSettings,
+        start: StartPosition,
+    ) -> Result<SubscriptionInfo, CreateSubscriptionError> {
+        settings.validate().map_err(|invalid| invalid.within("settings"))?;
+        self.inner.shared.check_serving()?;
+        let _name = self.inner.lock_name(&name).await;
+        if let Ok(existing) = self.subscription(&name) {
+            let same = existing.topic == *topic && existing.settings == settings;
+            return if same { Ok(existing) } else { Err(CreateSubscriptionError::Exists(name)) };
+        }
+        let topic = self.inner.topic(topic)?;
+        let created = topic.subscribe(name.clone(), settings, start).await?;
+        self.inner.subscriptions.insert(name, created.clone());
+        // A topic that was deleted meanwhile took its subscriptions with it.
+        if topic.is_deleted() {
+            self.inner.subscriptions.remove_if(&created.name, |_, found| found.uid == created.uid);
+        }
+        created.info().map_err(|_| TopicNotFound(topic.name.clone()).into())
+    }
+
+    /// A subscription.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn subscription(&self, name: &SubscriptionName) -> Result<SubscriptionInfo, SubscriptionNotFound> {
+        self.inner.subscription(name)?.info()
+    }
+
+    /// A subscription in figures.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub async fn subscription_stats(
+        &self,
+        name: &SubscriptionName,
+    ) -> Result<SubscriptionStats, SubscriptionNotFound> {
+        self.inner.subscription(name)?.stats().await
+    }
+
+    /// The subscriptions of a project, or those among them that read one topic, in the order of their names.
+    pub fn subscriptions(
+        &self,
+        project: &ProjectId,
+        topic: Option<&TopicName>,
+        page: &Page,
+    ) -> Paged<SubscriptionInfo> {
+        let reads = |subscription: &Subscription| topic.is_none_or(|topic| subscription.reads(topic));
+        let found = self.inner.subscriptions.iter().filter(|s| s.name.project() == project && reads(s));
+        page.of(found.map(|s| (s.name.id().to_owned(), s.clone())), |s| s.info().ok())
+    }
+
+    /// Changes a subscription's settings and answers once that is durable.
+    ///
+    /// # Errors
+    /// See [`UpdateSubscriptionError`].
+    pub async fn update_subscription(
+        &self,
+        name: &SubscriptionName,
+        change: impl FnOnce(&mut SubscriptionSettings) + Send,
+    ) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
+        self.inner.shared.check_serving()?;
+        self.inner.subscription(name)?.update(change).await
+    }
+
+    /// No deliveries until it is resumed; messages are kept, leases can be settled. Doing it twice is OK.
+    ///
+    /// # Errors
+    /// See [`UpdateSubscriptionError`].
+    pub async fn pause(&self, name: &SubscriptionName) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
+        self.inner.shared.check_serving()?;
+        self.inner.subscription(name)?.set_paused(true).await
+    }
+
+    /// Deliveries again. Doing it twice is OK.
+    ///
+    /// # Errors
+    /// See [`UpdateSubscriptionError`].
+    pub async fn resume(&self, name: &SubscriptionName) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
+        self.inner.shared.check_serving()?;
+        self.inner.subscription(name)?.set_paused(false).await
+    }
+
+    /// Moves a subscription to another place in its topic; every lease taken before ends. A place before what is kept is the oldest
+    /// message kept, one past the end is the end. Also gives the first sequence that it may deliver from now on.
+    ///
+    /// # Errors
+    /// See [`SeekError`].
+    pub async fn seek(
+        &self,
+        name: &SubscriptionName,
+        to: SeekTo,
+    ) -> Result<(SubscriptionInfo, Sequence), SeekError> {
+        self.inner.shared.check_serving()?;
+        self.inner.subscription(name)?.seek(to).await
+    }
+
+    /// Deletes a subscription with its backlog and its dead letters. Answers with the position at which it ended.
+    ///
+    /// # Errors
+    /// See [`UpdateSubscriptionError`].
+    pub async fn delete_subscription(
+        &self,
+        name: &SubscriptionName,
+    ) -> Result<Position, UpdateSubscriptionError> {
+        self.inner.shared.check_serving()?;
+        let _name = self.inner.lock_name(name).await;
+        let subscription = self.inner.subscription(name)?;
+        self.inner.end(&subscription).await
+    }
+
+    /// A handle for consuming and settling.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn subscriber(&self, name: &SubscriptionName) -> Result<Subscriber, SubscriptionNotFound> {
+        Ok(Subscriber::new(self.inner.subscription(name)?))
+    }
+}
+
+impl Inner {
+    async fn lock_name(&self, name: &SubscriptionName) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        let index = hasher.finish() % self.names.len() as u64;
+        self.names[usize::try_from(index).unwrap_or_default()].lock().await
+    }
+
+    /// Deletes it for good, durably.
+    async fn end(&self, subscription: &Arc<Subscription>) -> Result<Position, UpdateSubscriptionError> {
+        let position = subscription.unsubscribe().await?;
+        self.subscriptions.remove_if(&subscription.name, |_, found| found.uid == subscription.uid);
+        Ok(position)
+    }
+
+    /// Deletes the subscriptions that nobody has used for as long as they said.
+    pub(crate) async fn expire_unused(&self) {
+        let now = self.shared.time.now();
+        let unused: Vec<_> =
+            self.subscriptions.iter().filter(|s| s.is_unused(now)).map(|s| s.clone()).collect();
+        for subscription in unused {
+            let _name = self.lock_name(&subscription.name).await;
+            // Somebody may have come back while this waited.
+            if !subscription.is_unused(self.shared.time.now()) {
+                continue;
+            }
+            match self.end(&subscription).await {
+                Ok(_) => {
+                    tracing::info!(subscription = %subscription.name, "deleted: unused for as long as its settings allow")
+                }
+                Err(error) => {
+                    tracing::warn!(subscription = %subscription.name, %error, "an unused subscription was not deleted yet")
+                }
+            }
+        }
+    }
+}
+
+impl Topic {
+    /// Adds a subscription, durably.
+    async fn subscribe(
+        self: &Arc<Self>,
+        name: SubscriptionName,
+        settings: SubscriptionSettings,
+        start: StartPosition,
+    ) -> Result<Arc<Subscription>, CreateSubscriptionError> {
+        // Retention stands still meanwhile, so that the start is still there when the subscription is.
+        let _upkeep = self.upkeep.lock().await;
+        let start = self.resolve(start).await?;
+        let created_at = self.shared.time.now();
+        let event = SubscriptionEvent::Created { name, settings, created_at, start };
+        let (created, appended) = self
+            .retry_when_busy(|| {
+                let mut state = self.state.lock();
+                if self.is_deleted() {
+                    return Err(TopicNotFound(self.name.clone()).into());
+                }
+                if state.subscriptions.len() >= limits::SUBSCRIPTIONS_PER_TOPIC {
+                    return Err(CreateSubscriptionError::TooMany { limit: limits::SUBSCRIPTIONS_PER_TOPIC });
+                }
+                let appended = match self
+                    .append(created_at, |batch| batch.push(|out| write_subscription(out, &event)))
+                {
+                    Ok(appended) => appended,
+                    Err(error) => return Ok(Err(error)),
+                };
+                state.end = appended.first + 1;
+                let created = self.create(appended.first, state.published, &event);
+                let created =
+                    created.ok_or_else(|| Unavailable::Read("the log has no identifiers left".into()))?;
+                state.subscriptions.insert(created.uid, created.clone());
+                Ok(Ok((created, appended)))
+            })
+            .await?;
+        appended.durable.wait().await.map_err(Unavailable::Poisoned)?;
+        Ok(created)
+    }
+}
+
+impl Subscription {
+    /// Ends it in its topic's log and in memory.
+    async fn unsubscribe(self: &Arc<Self>) -> Result<Position, UpdateSubscriptionError> {
+        let topic = self.topic()?;
+        let event = SubscriptionEvent::Deleted { uid: self.uid };
+        let appended = topic
+            .retry_when_busy(|| {
+                let mut state = topic.state.lock();
+                if !state.subscriptions.contains_key(&self.uid) || topic.is_deleted() {
+                    return Err(UpdateSubscriptionError::from(SubscriptionNotFound(self.name.clone())));
+                }
+                let appended =
+                    topic.append(self.now(), |batch| batch.push(|out| write_subscription(out, &event)));
+                if let Ok(appended) = &appended {
+                    state.end = appended.first + 1;
+                    state.subscriptions.remove(&self.uid);
+                    self.delete();
+                }
+                Ok(appended)
+            })
+            .await?;
+        let position = appended.first;
+        appended.durable.wait().await.map_err(Unavailable::Poisoned)?;
+        Ok(position)
+    }
+}

@@ -1,0 +1,148 @@
+//! Checkpoints: the topic's state, so that recovery reads only the end of the log.
+//!
+//! Each part is taken under its own lock and carries its own `as_of`: the part reflects every record of its own below that
+//! position and none from there on. So no checkpoint stops the world.
+
+use std::{collections::BTreeMap, sync::atomic::Ordering};
+
+use bytes::Bytes;
+use journal::{Checkpoint, JournalError};
+use serde::{Deserialize, Serialize};
+use types::{
+    Position, Sequence, SubscriptionName, SubscriptionSettings, SubscriptionUid, Timestamp, TopicSettings,
+};
+
+use super::Topic;
+use crate::{deduplication::Seen, subscription::Subscription};
+
+const VERSION: u8 = 1;
+
+/// What upkeep remembers between its rounds.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Nothing gets too old before.
+    pub(super) next_age_check: Timestamp,
+    /// Segments wait for a newer checkpoint before they can go.
+    pub(super) wants_checkpoint: bool,
+}
+
+impl Progress {
+    /// What was planned with the old settings is looked at again.
+    pub(crate) fn settings_changed(&mut self) {
+        self.next_age_check = Timestamp::EPOCH;
+    }
+}
+
+/// A topic's state in a checkpoint. Settings are JSON, so that they can grow fields.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct TopicPart {
+    pub(super) as_of: Position,
+    pub(super) settings: String,
+    pub(super) position: Position,
+    pub(super) published: u64,
+    pub(super) end: Position,
+    pub(super) deduplication: Vec<Seen>,
+    pub(super) carried: BTreeMap<Sequence, Position>,
+    pub(super) subscriptions: Vec<SubscriptionPart>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SubscriptionPart {
+    pub(super) as_of: Position,
+    pub(super) uid: SubscriptionUid,
+    pub(super) name: SubscriptionName,
+    pub(super) settings: String,
+    pub(super) created_at: Timestamp,
+    pub(super) position: Position,
+    pub(super) ordinal: u64,
+    pub(super) queue: queue::Snapshot,
+}
+
+impl TopicPart {
+    pub(super) fn encode(&self) -> Bytes {
+        let out = postcard::to_extend(self, vec![VERSION]);
+        out.expect("a checkpoint has no value that postcard cannot write").into()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
+        match bytes.split_first() {
+            Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(|error| error.to_string()),
+            Some((version, _)) => {
+                Err(format!("the checkpoint has version {version}, this release reads {VERSION}"))
+            }
+            None => Err("the checkpoint is empty".into()),
+        }
+    }
+
+    pub(super) fn topic_settings(&self) -> Result<TopicSettings, String> {
+        serde_json::from_str(&self.settings).map_err(|error| error.to_string())
+    }
+}
+
+impl SubscriptionPart {
+    pub(super) fn subscription_settings(&self) -> Result<SubscriptionSettings, String> {
+        serde_json::from_str(&self.settings).map_err(|error| error.to_string())
+    }
+}
+
+impl Topic {
+    /// Saves a checkpoint. The topic's upkeep lock is held.
+    pub(crate) async fn checkpoint(&self, progress: &mut Progress) -> Result<(), JournalError> {
+        let written = self.written.load(Ordering::Relaxed);
+        let (part, subscriptions) = self.topic_part();
+        let part = TopicPart {
+            subscriptions: subscriptions.iter().map(|s| subscription_part(self, s)).collect(),
+            ..part
+        };
+        let positions = || part.subscriptions.iter().map(|s| s.as_of).chain([part.as_of]);
+        let replay_from = positions().min().unwrap_or(part.as_of);
+        let as_of = positions().max().unwrap_or(part.as_of);
+        self.log.save_checkpoint(Checkpoint { replay_from, as_of, state: part.encode() }).await?;
+        self.written.fetch_sub(written, Ordering::Relaxed);
+        progress.wants_checkpoint = false;
+        Ok(())
+    }
+
+    /// Enough was written since the last one.
+    pub(super) fn is_checkpoint_due(&self) -> bool {
+        self.written.load(Ordering::Relaxed) >= self.shared.config.checkpoint_bytes
+    }
+
+    pub(super) fn has_written(&self) -> bool {
+        self.written.load(Ordering::Relaxed) > 0
+    }
+
+    fn topic_part(&self) -> (TopicPart, Vec<std::sync::Arc<Subscription>>) {
+        let state = self.state.lock();
+        let part = TopicPart {
+            // What is durable is below; of what is not, all that was appended under this lock is below `end`.
+            as_of: state.end.max(self.visible()),
+            settings: to_json(&state.settings),
+            position: state.position,
+            published: state.published,
+            end: state.end,
+            deduplication: state.deduplication.snapshot(),
+            carried: state.carried.clone(),
+            subscriptions: Vec::new(),
+        };
+        (part, state.subscriptions.values().cloned().collect())
+    }
+}
+
+fn subscription_part(topic: &Topic, subscription: &Subscription) -> SubscriptionPart {
+    let state = subscription.peek();
+    SubscriptionPart {
+        as_of: state.end.max(topic.visible()),
+        uid: subscription.uid,
+        name: subscription.name.clone(),
+        settings: to_json(state.queue.settings()),
+        created_at: subscription.created_at,
+        position: state.position,
+        ordinal: state.ordinal,
+        queue: state.queue.snapshot(),
+    }
+}
+
+fn to_json(settings: &impl Serialize) -> String {
+    serde_json::to_string(settings).expect("settings have no value that JSON cannot hold")
+}

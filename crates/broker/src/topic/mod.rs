@@ -1,0 +1,200 @@
+//! One topic: its log, its tail in memory, its subscriptions.
+
+mod checkpoint;
+mod publish;
+mod pump;
+mod read;
+mod recover;
+mod retention;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use journal::{AppendError, Appended, Batch, BatchBuilder, Log, Priority};
+use parking_lot::Mutex;
+pub(crate) use publish::Acceptance;
+pub(crate) use read::Block;
+pub(crate) use recover::Opening;
+use types::{LogId, Position, Sequence, SubscriptionUid, Timestamp, TopicName, TopicSettings};
+
+use crate::{
+    TopicInfo, TopicStats, Unavailable, cache::TailCache, deduplication::Deduplication, shared::Shared,
+    subscription::Subscription,
+};
+
+pub(crate) struct Topic {
+    pub(crate) name: TopicName,
+    pub(crate) id: LogId,
+    pub(crate) created_at: Timestamp,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) cache: Arc<TailCache>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) state: Mutex<TopicState>,
+    /// Everything below is durable and may be delivered.
+    visible: AtomicU64,
+    /// Subscriptions with consumers that wait for the next message; the pump empties it.
+    waiting: Mutex<Vec<Arc<Subscription>>>,
+    /// Held (across awaits) by whatever moves the beginning of the log or depends on it standing still: retention,
+    /// checkpoints, seeks, subscriptions that start in the past.
+    pub(crate) upkeep: tokio::sync::Mutex<checkpoint::Progress>,
+    deleted: AtomicBool,
+    /// Bytes appended since the last checkpoint, about.
+    written: AtomicU64,
+    /// `settings.retention.max_age` in microseconds, for readers that hold a subscription's lock.
+    max_age: AtomicU64,
+}
+
+/// What the topic's lock protects.
+#[derive(Debug)]
+pub(crate) struct TopicState {
+    pub(crate) settings: TopicSettings,
+    /// The position from which the settings are in force.
+    pub(crate) position: Position,
+    pub(crate) deduplication: Deduplication,
+    /// Messages ever accepted.
+    pub(crate) published: u64,
+    /// Publishes that were duplicates, since the process started.
+    pub(crate) deduplicated: u64,
+    pub(crate) subscriptions: BTreeMap<SubscriptionUid, Arc<Subscription>>,
+    /// The position after the last record that was appended under this lock: every message accepted so far is below it,
+    /// every later one is not.
+    pub(crate) end: Position,
+    /// Messages that retention carried forward: their present places.
+    pub(crate) carried: BTreeMap<Sequence, Position>,
+}
+
+impl Topic {
+    pub(crate) fn info(&self) -> TopicInfo {
+        let state = self.state.lock();
+        TopicInfo {
+            name: self.name.clone(),
+            log: self.id,
+            settings: state.settings.clone(),
+            created_at: self.created_at,
+            position: state.position,
+        }
+    }
+
+    pub(crate) fn stats(&self) -> TopicStats {
+        let segments = self.log.segments();
+        let state = self.state.lock();
+        TopicStats {
+            subscriptions: state.subscriptions.len() as u64,
+            published: state.published,
+            deduplicated: state.deduplicated,
+            first_position: segments.first().map_or(1, |segment| segment.first),
+            next_position: self.visible(),
+            log_bytes: segments.iter().map(|segment| segment.bytes).sum(),
+            segments: segments.len() as u64,
+        }
+    }
+
+    /// Everything below is durable.
+    pub(crate) fn visible(&self) -> Position {
+        self.visible.load(Ordering::Acquire)
+    }
+
+    /// How old an unsettled message may become.
+    pub(crate) fn retention_age(&self) -> Duration {
+        Duration::from_micros(self.max_age.load(Ordering::Relaxed))
+    }
+
+    /// Takes over changed settings. Under the topic's lock.
+    pub(crate) fn set_settings(&self, state: &mut TopicState, settings: TopicSettings, position: Position) {
+        let micros = u64::try_from(settings.retention.max_age.as_micros()).unwrap_or(u64::MAX);
+        self.max_age.store(micros, Ordering::Relaxed);
+        state.settings = settings;
+        state.position = position;
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
+
+    /// Ends the topic in memory: no publish or append is accepted any more, and consumers find out.
+    pub(crate) fn delete(&self) {
+        let state = self.state.lock();
+        self.deleted.store(true, Ordering::Release);
+        for subscription in state.subscriptions.values() {
+            subscription.delete();
+        }
+    }
+
+    /// Appends state records as one batch. To be called under the lock that protects the state they change.
+    ///
+    /// # Errors
+    /// [`AppendError::Busy`]: wait with [`Self::room`], outside the lock, and decide again.
+    pub(crate) fn append(
+        &self,
+        now: Timestamp,
+        write: impl FnOnce(&mut RecordWriter),
+    ) -> Result<Appended, AppendError> {
+        let mut writer = RecordWriter::default();
+        write(&mut writer);
+        let batch = writer.0.finish();
+        self.written(&batch);
+        self.log.append(now, batch, Priority::State)
+    }
+
+    /// Counts towards the next checkpoint.
+    fn written(&self, batch: &Batch) {
+        self.written.fetch_add(batch.bytes().len() as u64, Ordering::Relaxed);
+    }
+
+    /// Waits until a state record has a chance.
+    pub(crate) async fn room(&self) -> Result<(), Unavailable> {
+        Ok(self.log.room(STATE_BYTES, Priority::State).await?)
+    }
+
+    /// Appends state records, as often as it takes; `decide` runs under the lock of its choice and appends.
+    pub(crate) async fn retry_when_busy<T, E: From<Unavailable>>(
+        &self,
+        mut decide: impl FnMut() -> Result<Result<T, AppendError>, E>,
+    ) -> Result<T, E> {
+        loop {
+            match decide()? {
+                Ok(done) => return Ok(done),
+                Err(AppendError::Busy) => self.room().await?,
+                Err(error) => return Err(Unavailable::from(error).into()),
+            }
+        }
+    }
+}
+
+/// Room to ask for before a state record is tried again.
+const STATE_BYTES: usize = 64 << 10;
+
+/// Builds a batch of state records.
+#[derive(Debug, Default)]
+pub(crate) struct RecordWriter(BatchBuilder);
+
+impl RecordWriter {
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut BytesMut)) {
+        self.0.push(write);
+    }
+}
+
+impl From<AppendError> for Unavailable {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::OutOfSpace => Self::OutOfSpace,
+            AppendError::Poisoned(poisoned) => Self::Poisoned(poisoned),
+            AppendError::Fenced => Self::Draining,
+            AppendError::Busy | AppendError::TooLarge { .. } => Self::Read(error.to_string()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Topic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Topic").field("name", &self.name).field("id", &self.id).finish_non_exhaustive()
+    }
+}

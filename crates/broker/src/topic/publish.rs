@@ -1,0 +1,204 @@
+//! Accepting messages: duplicates dropped, positions taken, all or nothing.
+
+use std::sync::Arc;
+
+use journal::{AppendError, Appended, BatchBuilder, Durable, Frame, Priority};
+use types::{MessageId, Sequence, Timestamp, limits};
+
+use super::{Topic, TopicState};
+use crate::{
+    NewMessage, PublishError, Published, TopicNotFound, Unavailable,
+    cache::Decoded,
+    deduplication::{Fingerprint, fingerprint},
+    record::{MESSAGE_OVERHEAD, write_message},
+    shared::count,
+};
+
+/// Messages that have their positions and are on their way to the disk.
+#[derive(Debug)]
+pub(crate) struct Acceptance {
+    pub(crate) published: Vec<Published>,
+    pub(crate) durable: Option<Durable>,
+    /// A message that stands for a duplicate and has to be durable before the duplicate is answered.
+    pub(crate) stands_for: Option<Sequence>,
+}
+
+/// What is to become of each message of a publish.
+struct Plan {
+    /// One entry a message: the one that stands for it, or none if it is new.
+    duplicates: Vec<Option<Duplicate>>,
+    fingerprints: Vec<Option<Fingerprint>>,
+}
+
+#[derive(Clone, Copy)]
+enum Duplicate {
+    /// Of a message accepted before.
+    Stored(Sequence),
+    /// Of an earlier message of the same publish.
+    Of(usize),
+}
+
+impl Topic {
+    /// Takes positions for what is new among the messages.
+    pub(crate) async fn accept(
+        self: &Arc<Self>,
+        messages: &[NewMessage],
+    ) -> Result<Acceptance, PublishError> {
+        let fingerprints: Vec<_> = messages
+            .iter()
+            .map(|m| m.meta.deduplication_id.as_deref().map(|id| fingerprint(id.as_bytes())))
+            .collect();
+        let bytes: usize = messages.iter().map(encoded_bytes).sum();
+        loop {
+            match self.try_accept(messages, &fingerprints, bytes)? {
+                Ok(accepted) => return Ok(accepted),
+                Err(AppendError::Busy) => {
+                    self.log.room(bytes, Priority::Publish).await.map_err(Unavailable::from)?;
+                }
+                Err(error) => return Err(Unavailable::from(error).into()),
+            }
+        }
+    }
+
+    fn try_accept(
+        self: &Arc<Self>,
+        messages: &[NewMessage],
+        fingerprints: &[Option<Fingerprint>],
+        bytes: usize,
+    ) -> Result<Result<Acceptance, AppendError>, PublishError> {
+        let mut state = self.state.lock();
+        if self.is_deleted() {
+            return Err(TopicNotFound(self.name.clone()).into());
+        }
+        self.check_byte_limit(&state)?;
+        let now = self.shared.time.now();
+        let plan = state.plan(now, fingerprints)?;
+        let appended = match self.append_messages(&state, now, messages, &plan, bytes) {
+            Ok(appended) => appended,
+            Err(error) => return Ok(Err(error)),
+        };
+        let first = appended.as_ref().map_or(0, |appended| appended.first);
+        let published = state.take_over(self, now, first, &plan);
+        let stands_for = plan.duplicates.iter().filter_map(|duplicate| match duplicate {
+            Some(Duplicate::Stored(sequence)) => Some(*sequence),
+            _ => None,
+        });
+        Ok(Ok(Acceptance {
+            published,
+            stands_for: stands_for.max(),
+            durable: appended.map(|appended| appended.durable),
+        }))
+    }
+
+    /// Appends the new ones, if there are any, and shows them to the cache in the same breath.
+    fn append_messages(
+        self: &Arc<Self>,
+        state: &TopicState,
+        now: Timestamp,
+        messages: &[NewMessage],
+        plan: &Plan,
+        bytes: usize,
+    ) -> Result<Option<Appended>, AppendError> {
+        let mut batch = BatchBuilder::with_capacity(bytes);
+        let mut ordinal = state.published;
+        for (message, duplicate) in messages.iter().zip(&plan.duplicates) {
+            if duplicate.is_none() {
+                batch.push(|out| write_message(out, ordinal, &message.meta, &message.payload));
+                ordinal += 1;
+            }
+        }
+        if batch.is_empty() {
+            return Ok(None);
+        }
+        let batch = batch.finish();
+        self.written(&batch);
+        let mut frames = self.cache.lock();
+        let appended = self.log.append(now, batch.clone(), Priority::Publish)?;
+        let frame = Frame { first: appended.first, at: now, batch };
+        let held = frames.push(Decoded::of(&frame).expect("what was just written can be read"));
+        drop(frames);
+        self.cache.settle_budget(held);
+        Ok(Some(appended))
+    }
+
+    fn check_byte_limit(&self, state: &TopicState) -> Result<(), PublishError> {
+        let Some(limit) = state.settings.retention.max_bytes else { return Ok(()) };
+        if state.settings.retention.at_max_bytes == types::ByteLimitAction::DropOldest {
+            return Ok(());
+        }
+        let bytes = self.log.segments().iter().map(|segment| segment.bytes).sum();
+        if bytes < limit {
+            return Ok(());
+        }
+        Err(PublishError::TopicFull { topic: self.name.clone(), bytes, limit })
+    }
+}
+
+impl TopicState {
+    /// Finds the duplicates; changes nothing but forgets IDs whose window is over.
+    fn plan(&mut self, now: Timestamp, fingerprints: &[Option<Fingerprint>]) -> Result<Plan, PublishError> {
+        let window = self.settings.deduplication_window;
+        let mut plan =
+            Plan { duplicates: Vec::with_capacity(fingerprints.len()), fingerprints: fingerprints.to_vec() };
+        if window.is_zero() {
+            plan.fingerprints.fill(None);
+        }
+        self.deduplication.forget_old(now, window);
+        let mut new = 0;
+        for (index, id) in plan.fingerprints.iter().enumerate() {
+            let duplicate = id.as_ref().and_then(|id| {
+                let stored = self.deduplication.find(id, now, window).map(Duplicate::Stored);
+                stored.or_else(|| {
+                    plan.fingerprints[..index].iter().position(|e| e.as_ref() == Some(id)).map(Duplicate::Of)
+                })
+            });
+            new += usize::from(id.is_some() && duplicate.is_none());
+            plan.duplicates.push(duplicate);
+        }
+        if new > self.deduplication.room() {
+            return Err(PublishError::TooManyDeduplicationIds { limit: limits::DEDUPLICATION_IDS });
+        }
+        Ok(plan)
+    }
+
+    /// The messages are appended from `first` on: counts and remembers them, and says what became of each.
+    fn take_over(&mut self, topic: &Topic, now: Timestamp, first: Sequence, plan: &Plan) -> Vec<Published> {
+        let matched = u32::try_from(self.subscriptions.len()).unwrap_or(u32::MAX);
+        let mut next = first;
+        let mut published: Vec<Published> = Vec::with_capacity(plan.duplicates.len());
+        for (duplicate, id) in plan.duplicates.iter().zip(&plan.fingerprints) {
+            let sequence = match duplicate {
+                None => {
+                    if let Some(id) = id {
+                        self.deduplication.remember(*id, now, next);
+                    }
+                    next += 1;
+                    next - 1
+                }
+                Some(Duplicate::Stored(sequence)) => *sequence,
+                Some(Duplicate::Of(index)) => published[*index].id.sequence,
+            };
+            let deduplicated = duplicate.is_some();
+            self.deduplicated += u64::from(deduplicated);
+            count(&topic.shared.totals.deduplicated, u64::from(deduplicated));
+            published.push(Published {
+                id: MessageId { log: topic.id, sequence },
+                deduplicated,
+                matched: if deduplicated { 0 } else { matched },
+            });
+        }
+        self.published += next - first;
+        self.end = self.end.max(next);
+        count(&topic.shared.totals.published, next - first);
+        published
+    }
+}
+
+/// Bytes that a message takes in the log, at most.
+fn encoded_bytes(message: &NewMessage) -> usize {
+    let meta = &message.meta;
+    let texts = meta.ordering_key.as_deref().map_or(0, str::len)
+        + meta.deduplication_id.as_deref().map_or(0, str::len)
+        + meta.correlation_id.len();
+    MESSAGE_OVERHEAD + texts + message.payload.len()
+}

@@ -1,0 +1,267 @@
+//! What the handle offers on topics, and publishing.
+
+use std::sync::Arc;
+
+use journal::Durable;
+use types::{Invalid, ProjectId, TopicName, TopicSettings, limits};
+
+use crate::{
+    Broker, CreateTopicError, DeleteTopicError, NewMessage, Page, Paged, PublishError, Published, TopicInfo,
+    TopicNotFound, TopicStats, Unavailable, UpdateTopicError,
+    record::{TopicEvent, write_topic},
+    shared::count,
+    topic::{Acceptance, Topic},
+};
+
+/// Messages that have their places and are on their way to the disk.
+#[derive(Debug)]
+#[must_use = "accepted messages are not durable before `durable` says so"]
+pub struct Accepted {
+    topic: Arc<Topic>,
+    acceptance: Acceptance,
+}
+
+impl Accepted {
+    /// Waits until every message survives a power cut.
+    ///
+    /// # Errors
+    /// The journal failed: whether the messages survive is unknown.
+    pub async fn durable(self) -> Result<Vec<Published>, PublishError> {
+        let Acceptance { published, durable, stands_for } = self.acceptance;
+        if let Some(durable) = durable {
+            Durable::wait(durable).await.map_err(Unavailable::from)?;
+        } else if let Some(sequence) = stands_for {
+            // All were duplicates: of messages that may themselves still be on their way.
+            self.topic.wait_durable(sequence).await?;
+        }
+        Ok(published)
+    }
+}
+
+impl Broker {
+    /// Creates a topic. Doing it again with equal settings is OK and changes nothing.
+    ///
+    /// # Errors
+    /// See [`CreateTopicError`].
+    pub async fn create_topic(
+        &self,
+        name: TopicName,
+        settings: TopicSettings,
+    ) -> Result<TopicInfo, CreateTopicError> {
+        settings.validate().map_err(|invalid| invalid.within("settings"))?;
+        self.inner.shared.check_serving()?;
+        let mut catalog = self.inner.catalog.lock().await;
+        if let Ok(existing) = self.inner.topic(&name) {
+            let existing = existing.info();
+            return if existing.settings == settings {
+                Ok(existing)
+            } else {
+                Err(CreateTopicError::Exists(name))
+            };
+        }
+        if self.inner.topics.len() >= limits::TOPICS {
+            return Err(CreateTopicError::TooMany { limit: limits::TOPICS });
+        }
+        let shared = &self.inner.shared;
+        let opening = catalog.create(shared.time.now(), name.clone(), settings).await?;
+        let failed = |error: &dyn std::fmt::Display| Unavailable::Read(error.to_string());
+        let log = shared.journal.open(opening.id).await.map_err(|error| failed(&error))?;
+        let topic = Topic::recover(opening, log, shared).await.map_err(|error| failed(&error))?;
+        topic.start_pump();
+        let info = topic.info();
+        self.inner.topics.insert(name, topic);
+        Ok(info)
+    }
+
+    /// A topic.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn topic(&self, name: &TopicName) -> Result<TopicInfo, TopicNotFound> {
+        Ok(self.inner.topic(name)?.info())
+    }
+
+    /// A topic in figures.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn topic_stats(&self, name: &TopicName) -> Result<TopicStats, TopicNotFound> {
+        Ok(self.inner.topic(name)?.stats())
+    }
+
+    /// The topics of a project, in the order of their names.
+    pub fn topics(&self, project: &ProjectId, page: &Page) -> Paged<TopicInfo> {
+        let topics = self.inner.topics.iter().filter(|topic| topic.name.project() == project);
+        page.of(topics.map(|topic| (topic.name.id().to_owned(), topic.clone())), |topic| Some(topic.info()))
+    }
+
+    /// Changes a topic's settings and answers once that is durable.
+    ///
+    /// # Errors
+    /// See [`UpdateTopicError`].
+    pub async fn update_topic(
+        &self,
+        name: &TopicName,
+        change: impl FnOnce(&mut TopicSettings) + Send,
+    ) -> Result<TopicInfo, UpdateTopicError> {
+        let topic = self.inner.topic(name)?;
+        self.inner.shared.check_serving()?;
+        let mut settings = topic.info().settings;
+        change(&mut settings);
+        settings.validate().map_err(|invalid| invalid.within("settings"))?;
+        topic.update(settings).await
+    }
+
+    /// Deletes a topic, its messages and its subscriptions. Without `force` it is refused while a subscription has unsettled messages
+    /// or dead letters.
+    ///
+    /// # Errors
+    /// See [`DeleteTopicError`].
+    pub async fn delete_topic(&self, name: &TopicName, force: bool) -> Result<(), DeleteTopicError> {
+        self.inner.shared.check_serving()?;
+        let mut catalog = self.inner.catalog.lock().await;
+        let topic = self.inner.topic(name)?;
+        if !force {
+            self.check_no_backlog(&topic)?;
+        }
+        catalog.delete(self.inner.shared.time.now(), topic.id).await?;
+        let subscriptions: Vec<_> = topic.state.lock().subscriptions.values().cloned().collect();
+        topic.delete();
+        self.inner.topics.remove(name);
+        for subscription in subscriptions {
+            self.inner.subscriptions.remove_if(&subscription.name, |_, found| found.uid == subscription.uid);
+        }
+        if let Err(error) = self.inner.shared.journal.delete(topic.id).await {
+            // It is deleted all the same; the next start removes the rest.
+            tracing::warn!(topic = %name, %error, "the log of a deleted topic could not be removed yet");
+        }
+        Ok(())
+    }
+
+    /// Takes places for messages, in the order of the calls; [`Accepted::durable`] gives the answer. All of them or none.
+    /// Dropping the answer does not take them back.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn accept(
+        &self,
+        topic: &TopicName,
+        messages: Vec<NewMessage>,
+    ) -> Result<Accepted, PublishError> {
+        let topic = self.inner.topic(topic)?;
+        self.inner.shared.check_serving()?;
+        self.check_messages(&messages)?;
+        let acceptance = topic.accept(&messages).await?;
+        let bytes = messages.iter().map(|message| message.payload.len() as u64).sum();
+        count(&self.inner.shared.totals.published_bytes, bytes);
+        Ok(Accepted { topic, acceptance })
+    }
+
+    /// Publishes: answers once every message survives a power cut.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn publish(
+        &self,
+        topic: &TopicName,
+        messages: Vec<NewMessage>,
+    ) -> Result<Vec<Published>, PublishError> {
+        self.accept(topic, messages).await?.durable().await
+    }
+
+    fn check_messages(&self, messages: &[NewMessage]) -> Result<(), Invalid> {
+        if messages.is_empty() || messages.len() > limits::PUBLISH_MESSAGES {
+            let allowed = limits::PUBLISH_MESSAGES;
+            return Err(Invalid::new(
+                "messages",
+                format!("there are {}, must be 1 to {allowed}", messages.len()),
+            ));
+        }
+        let limit = self.config().max_message_bytes;
+        for (index, message) in messages.iter().enumerate() {
+            let in_message = |invalid: Invalid| invalid.within(&format!("messages[{index}]"));
+            if message.payload.len() > limit {
+                let found = message.payload.len();
+                return Err(Invalid::new(
+                    format!("messages[{index}]"),
+                    format!("has {found} bytes, the limit is {limit}"),
+                ));
+            }
+            let meta = &message.meta;
+            check_text("correlation_id", Some(&meta.correlation_id), limits::CORRELATION_ID_BYTES)
+                .map_err(in_message)?;
+            check_text("ordering_key", meta.ordering_key.as_deref(), limits::ORDERING_KEY_BYTES)
+                .map_err(in_message)?;
+            check_text("deduplication_id", meta.deduplication_id.as_deref(), limits::DEDUPLICATION_ID_BYTES)
+                .map_err(in_message)?;
+        }
+        Ok(())
+    }
+
+    fn check_no_backlog(&self, topic: &Topic) -> Result<(), DeleteTopicError> {
+        let state = topic.state.lock();
+        for subscription in state.subscriptions.values() {
+            let in_state = subscription.peek();
+            let now = self.now();
+            let (backlog, dead_letters) =
+                (in_state.backlog(state.published, now), in_state.queue.counts(now).dead_letters);
+            if backlog + dead_letters > 0 {
+                return Err(DeleteTopicError::Backlog {
+                    subscription: subscription.name.clone(),
+                    backlog,
+                    dead_letters,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A text that is there has 1 to `limit` bytes.
+fn check_text(field: &str, text: Option<&str>, limit: usize) -> Result<(), Invalid> {
+    match text {
+        Some(text) if text.is_empty() || text.len() > limit => {
+            Err(Invalid::new(field, format!("has {} bytes, must be 1 to {limit}", text.len())))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Topic {
+    async fn update(&self, settings: TopicSettings) -> Result<TopicInfo, UpdateTopicError> {
+        let event = TopicEvent::Updated { settings: settings.clone() };
+        let appended = self
+            .retry_when_busy(|| {
+                let mut state = self.state.lock();
+                if self.is_deleted() {
+                    return Err(UpdateTopicError::from(TopicNotFound(self.name.clone())));
+                }
+                let appended =
+                    self.append(self.shared.time.now(), |batch| batch.push(|out| write_topic(out, &event)));
+                if let Ok(appended) = &appended {
+                    state.end = appended.first + 1;
+                    self.set_settings(&mut state, settings.clone(), appended.first);
+                }
+                Ok(appended)
+            })
+            .await?;
+        appended.durable.wait().await.map_err(Unavailable::Poisoned)?;
+        self.upkeep.lock().await.settings_changed();
+        Ok(self.info())
+    }
+
+    /// Waits until the message is durable.
+    async fn wait_durable(&self, sequence: u64) -> Result<(), Unavailable> {
+        let mut health = self.shared.journal.health();
+        let mut tail = self.log.tail();
+        tokio::select! {
+            reached = tail.wait_for(|durable| *durable > sequence) => {
+                reached.map(drop).map_err(|_| Unavailable::Draining)
+            }
+            poisoned = health.wait_for(|health| matches!(health, journal::Health::Poisoned(_))) => match poisoned.as_deref() {
+                Ok(journal::Health::Poisoned(cause)) => Err(Unavailable::Poisoned(cause.clone())),
+                _ => Err(Unavailable::Draining),
+            },
+        }
+    }
+}
