@@ -71,6 +71,13 @@ fn at(micros: u64) -> Timestamp {
     Timestamp::from_micros(micros)
 }
 
+/// The engine, which its logs do not outlive, and one log.
+async fn start(engine: &dyn Engine) -> (Arc<dyn Journal>, Arc<dyn Log>) {
+    let journal = engine.open().await;
+    let log = journal.open(LOG).await.unwrap();
+    (journal, log)
+}
+
 /// Appends, waiting for room where the engine asks for it, and waits until it is durable.
 async fn append(log: &dyn Log, now: u64, batch: Batch) -> Position {
     loop {
@@ -120,7 +127,7 @@ async fn checkpoint(log: &dyn Log, replay_from: Position, state: &'static str) {
 
 /// See the name.
 pub async fn positions_start_at_one_and_have_no_gaps(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     assert_eq!(append(&*log, 1, Batch::of(["a", "b", "c"])).await, 1);
     assert_eq!(append(&*log, 2, Batch::of(["d"])).await, 4);
     assert_eq!(append(&*log, 3, Batch::of(["e", "f"])).await, 5);
@@ -129,7 +136,7 @@ pub async fn positions_start_at_one_and_have_no_gaps(engine: &dyn Engine) {
 
 /// See the name.
 pub async fn a_batch_is_read_back_whole_with_its_time(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     let batch = Batch::of([&b""[..], b"b", &[0; 5_000]]);
     append(&*log, 5, batch.clone()).await;
     let frames = log.read(1, 1).await.unwrap();
@@ -140,7 +147,7 @@ pub async fn a_batch_is_read_back_whole_with_its_time(engine: &dyn Engine) {
 
 /// See the name.
 pub async fn a_read_from_inside_a_batch_gives_that_batch(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     append(&*log, 1, Batch::of(["a"])).await;
     append(&*log, 2, Batch::of(["b", "c", "d"])).await;
     append(&*log, 3, Batch::of(["e"])).await;
@@ -150,7 +157,7 @@ pub async fn a_read_from_inside_a_batch_gives_that_batch(engine: &dyn Engine) {
 
 /// See the name.
 pub async fn a_read_stops_after_the_bytes_asked_for_and_gives_one_frame_at_least(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     fill(&*log, 50).await;
     for (from, max_bytes, expected) in [(1, 0, 1), (1, 1, 1), (10, 150, 2), (49, 1 << 20, 2)] {
         let frames = log.read(from, max_bytes).await.unwrap();
@@ -160,7 +167,7 @@ pub async fn a_read_stops_after_the_bytes_asked_for_and_gives_one_frame_at_least
 
 /// See the name.
 pub async fn a_read_at_or_past_the_end_is_empty(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     assert!(log.read(1, 100).await.unwrap().is_empty());
     append(&*log, 1, Batch::of(["a"])).await;
     assert!(log.read(2, 100).await.unwrap().is_empty());
@@ -169,7 +176,7 @@ pub async fn a_read_at_or_past_the_end_is_empty(engine: &dyn Engine) {
 
 /// See the name.
 pub async fn the_tail_moves_to_the_end_of_what_is_durable(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     let mut tail = log.tail();
     assert_eq!(*tail.borrow_and_update(), 1);
     append(&*log, 1, Batch::of(["a", "b"])).await;
@@ -178,7 +185,7 @@ pub async fn the_tail_moves_to_the_end_of_what_is_durable(engine: &dyn Engine) {
 
 /// See the name.
 pub async fn appends_of_many_tasks_are_all_kept_in_the_order_of_their_positions(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     let mut tasks = JoinSet::new();
     for task in 0..20 {
         let log = log.clone();
@@ -235,7 +242,7 @@ pub async fn time_never_runs_backwards_within_a_log(engine: &dyn Engine) {
     journal.close().await.unwrap();
     drop((log, journal));
 
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     append(&*log, 30, Batch::of(["c"])).await;
     append(&*log, 60, Batch::of(["d"])).await;
     let times: Vec<_> = read_all(&*log, 1).await.iter().map(|frame| frame.at).collect();
@@ -244,7 +251,7 @@ pub async fn time_never_runs_backwards_within_a_log(engine: &dyn Engine) {
 
 /// See the name.
 pub async fn a_time_finds_the_first_frame_appended_then_or_later(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     assert_eq!(log.position_at(at(0)).await, Ok(1));
     fill(&*log, 100).await;
     for (time, position) in
@@ -301,7 +308,7 @@ pub async fn a_closed_engine_takes_no_appends(engine: &dyn Engine) {
 
 /// See the name.
 pub async fn a_batch_over_the_limit_is_refused_and_changes_nothing(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     let huge = Batch::of([vec![0; 64 << 20]]);
     let refused = log.append(at(1), huge, Priority::State).unwrap_err();
     assert!(matches!(refused, AppendError::TooLarge { .. }), "{refused}");
@@ -311,7 +318,7 @@ pub async fn a_batch_over_the_limit_is_refused_and_changes_nothing(engine: &dyn 
 
 /// See the name.
 pub async fn trimming_waits_for_two_checkpoints(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     fill(&*log, 200).await;
     assert_eq!(log.trim(150).await, Ok(1), "no checkpoint: recovery needs the beginning");
     checkpoint(&*log, 150, "one").await;
@@ -323,7 +330,7 @@ pub async fn trimming_waits_for_two_checkpoints(engine: &dyn Engine) {
 
 /// See the name.
 pub async fn trimming_drops_whole_segments_below_and_says_so_to_readers(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     fill(&*log, 200).await;
     checkpoint(&*log, 190, "one").await;
     checkpoint(&*log, 190, "two").await;
@@ -338,7 +345,7 @@ pub async fn trimming_drops_whole_segments_below_and_says_so_to_readers(engine: 
 
 /// See the name.
 pub async fn segments_lie_end_to_end_and_the_last_one_grows(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     assert_eq!(log.segments().len(), 1);
     fill(&*log, 200).await;
     let segments = log.segments();
@@ -354,7 +361,7 @@ pub async fn segments_lie_end_to_end_and_the_last_one_grows(engine: &dyn Engine)
 
 /// See the name.
 pub async fn sealing_begins_a_new_segment_unless_the_present_one_is_empty(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     log.seal().await.unwrap();
     assert_eq!(log.segments().len(), 1);
     fill(&*log, 3).await;
@@ -380,14 +387,14 @@ pub async fn the_latest_checkpoint_is_found_by_the_next_process(engine: &dyn Eng
     }
     drop((log, journal));
 
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     let loaded = log.load_checkpoint().await.unwrap().expect("one was saved");
     assert_eq!(loaded, Checkpoint { replay_from: 3, as_of: 11, state: Bytes::from_static(b"three") });
 }
 
 /// See the name.
 pub async fn a_checkpoint_of_what_was_never_appended_is_refused(engine: &dyn Engine) {
-    let log = engine.open().await.open(LOG).await.unwrap();
+    let (_journal, log) = start(engine).await;
     fill(&*log, 3).await;
     let ahead = Checkpoint { replay_from: 1, as_of: 1_000, state: Bytes::new() };
     assert!(log.save_checkpoint(ahead).await.is_err());

@@ -1,0 +1,156 @@
+//! What all logs share: the directory, the committers' queue, the space, and the one-way switch to poisoned.
+
+use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
+
+use journal::{AppendError, Health, JournalError, Poisoned, Priority};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use types::{Clock, LogId};
+
+use crate::{
+    commit::{self, Scratch},
+    config::{Config, Durability},
+    extend,
+    fs::{FileSystem, LockGuard, is_full},
+    jobs::{Job, Jobs},
+    log::LogCore,
+    names,
+    reserve::Reserve,
+    stats::Counters,
+};
+
+pub(crate) struct Engine {
+    pub(crate) fs: Arc<dyn FileSystem>,
+    pub(crate) root: PathBuf,
+    pub(crate) config: Config,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) health: watch::Sender<Health>,
+    pub(crate) jobs: Jobs,
+    pub(crate) reserve: Reserve,
+    pub(crate) stats: Counters,
+    pub(crate) logs: Mutex<BTreeMap<LogId, Arc<LogCore>>>,
+    /// Held for life; `None` once closed.
+    pub(crate) lock: Mutex<Option<LockGuard>>,
+}
+
+impl Engine {
+    pub(crate) fn logs_dir(&self) -> PathBuf {
+        self.root.join(names::LOGS)
+    }
+
+    pub(crate) fn log_dir(&self, log: LogId) -> PathBuf {
+        self.logs_dir().join(names::log(log))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock.lock().is_none()
+    }
+
+    pub(crate) fn poisoned(&self) -> Option<Poisoned> {
+        match &*self.health.borrow() {
+            Health::Poisoned(poisoned) => Some(poisoned.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether an append may be tried at all.
+    pub(crate) fn admits(&self, payload: usize, priority: Priority) -> Result<(), AppendError> {
+        if let Some(poisoned) = self.poisoned() {
+            return Err(poisoned.into());
+        }
+        let limit = usize::try_from(self.config.batch_bytes).unwrap_or(usize::MAX);
+        if payload > limit {
+            return Err(AppendError::TooLarge { bytes: payload, limit });
+        }
+        if priority == Priority::Publish && self.reserve.is_full() {
+            return Err(AppendError::OutOfSpace);
+        }
+        Ok(())
+    }
+
+    /// Stops for good, with the first cause; answers everything that waits.
+    pub(crate) fn poison(&self, what: &str, error: &io::Error) -> Poisoned {
+        let cause = Poisoned::new(format!("{what}: {error}"));
+        let first = self.health.send_if_modified(|health| {
+            let first = !matches!(health, Health::Poisoned(_));
+            if first {
+                *health = Health::Poisoned(cause.clone());
+            }
+            first
+        });
+        if first {
+            tracing::error!(%what, %error, "the journal stopped for good: nothing is acknowledged any more");
+        }
+        let poisoned = self.poisoned().unwrap_or(cause);
+        let logs: Vec<_> = self.logs.lock().values().cloned().collect();
+        logs.iter().for_each(|log| log.fail_pending(&poisoned));
+        poisoned
+    }
+
+    /// What a failed change on disk means: a full disk breaks nothing, everything else is final.
+    pub(crate) fn failed(&self, what: &str, error: &io::Error) -> JournalError {
+        if is_full(error) {
+            self.disk_is_full();
+            return JournalError::Io(format!("{what}: {error}").into());
+        }
+        self.poison(what, error).into()
+    }
+
+    /// Refuses publishes until the keeper finds space.
+    pub(crate) fn disk_is_full(&self) {
+        if self.reserve.set_full() {
+            tracing::warn!(
+                "the disk is nearly full: publishes are refused, state records go on from the reserve"
+            );
+            self.show_space(Health::OutOfSpace);
+            self.jobs.nudge();
+        }
+    }
+
+    fn show_space(&self, now: Health) {
+        self.health.send_if_modified(|health| {
+            let changes = *health != now && !matches!(health, Health::Poisoned(_));
+            if changes {
+                *health = now;
+            }
+            changes
+        });
+        self.logs.lock().values().for_each(|log| log.changed.notify_waiters());
+    }
+
+    /// Does one job.
+    pub(crate) fn run(&self, job: Job, scratch: &mut Scratch) {
+        match job {
+            Job::Commit(log) => commit::run(self, &log, scratch),
+            Job::Extend(log) => extend::run(self, &log),
+        }
+    }
+
+    /// What has to be done from time to time: look for space, sync what was answered before it was synced.
+    pub(crate) fn tick(&self) {
+        if self.poisoned().is_some() {
+            return;
+        }
+        if self.reserve.is_full() {
+            self.look_for_space();
+        }
+        if let Durability::Interval(_) = self.config.durability {
+            let logs: Vec<_> = self.logs.lock().values().cloned().collect();
+            for log in logs {
+                let _ = commit::sync(self, &log);
+            }
+        }
+    }
+
+    pub(crate) fn look_for_space(&self) {
+        match self.reserve.restore() {
+            Ok(true) => {
+                tracing::info!("the disk has space again");
+                self.logs.lock().values().for_each(|log| log.state.lock().exhausted = false);
+                self.show_space(Health::Healthy);
+            }
+            Ok(false) => {}
+            Err(error) => drop(self.poison("write of the reserve", &error)),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Takes space ahead of the writes: zeros, on disk, behind what is used. A full disk shows here and nowhere else.
+
+use std::{io, sync::Arc};
+
+use journal::Priority;
+
+use crate::{
+    engine::Engine,
+    fs::{is_full, write_zeros},
+    jobs::Job,
+    log::{Extension, LogCore},
+    stats::add,
+};
+
+/// Asks for space for a frame, unless someone has.
+pub(crate) fn request(engine: &Engine, log: &Arc<LogCore>, frame: u64, priority: Priority) {
+    if log.state.lock().want(frame, priority) {
+        engine.jobs.push(Job::Extend(log.clone()));
+    }
+}
+
+/// Takes the space that was asked for.
+pub(crate) fn run(engine: &Engine, log: &Arc<LogCore>) {
+    let plan = log.state.lock().plan_extension(&engine.config);
+    let taken = if engine.poisoned().is_some() { Ok(None) } else { take(engine, &plan) };
+    let mut state = log.state.lock();
+    match &taken {
+        Ok(Some(bytes)) => state.extended_to(plan.active.allocated + bytes),
+        Ok(None) => state.exhausted = plan.priority == Priority::State,
+        Err(_) => {}
+    }
+    state.extending = false;
+    let seal = state.sealing && state.start_committing();
+    drop(state);
+    if seal {
+        engine.jobs.push(Job::Commit(log.clone()));
+    }
+    if let Err(error) = taken {
+        engine.poison("write of zeros ahead", &error);
+    }
+    log.changed.notify_waiters();
+}
+
+/// How much was taken; `None` if the disk is full.
+fn take(engine: &Engine, plan: &Extension) -> io::Result<Option<u64>> {
+    add(&engine.stats.extensions, 1);
+    // With a full disk only state records go on, and only with what they need.
+    let bytes = if engine.reserve.is_full() { plan.needed } else { plan.bytes };
+    if zeros(plan, bytes)? {
+        return Ok(Some(bytes));
+    }
+    engine.disk_is_full();
+    if plan.priority == Priority::Publish {
+        return Ok(None);
+    }
+    engine.reserve.release()?;
+    Ok(zeros(plan, plan.needed)?.then_some(plan.needed))
+}
+
+/// Writes the zeros; `false` if the disk is full, which then has what they took.
+fn zeros(plan: &Extension, bytes: u64) -> io::Result<bool> {
+    match write_zeros(&*plan.active.file, plan.active.allocated, bytes) {
+        Ok(()) => Ok(true),
+        Err(error) if is_full(&error) => {
+            plan.active.file.truncate(plan.active.allocated)?;
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,6 @@
+//! The engine from outside: conformance, crashes, faults, damage, a full disk.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod conformance;
+mod support;
