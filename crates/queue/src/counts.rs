@@ -1,7 +1,7 @@
 //! What is in a queue and what ever was.
 
 use serde::{Deserialize, Serialize};
-use types::Timestamp;
+use types::{Sequence, Timestamp};
 
 use crate::{ExpiryReason, Queue, window::State};
 
@@ -23,7 +23,8 @@ pub struct Counts {
     pub waiting_for_key: u64,
     /// In the dead-letter store.
     pub dead_letters: u64,
-    /// Known to be settled above the cursor (only after a restart, until the cursor has passed them).
+    /// At or above the cursor and known to be settled or dead-lettered: after a restart or a seek back, until the
+    /// cursor has passed them. Reading on will not deliver them.
     pub settled_ahead: u64,
     /// Deliveries since this process started, released ones included.
     pub deliveries: u64,
@@ -70,11 +71,20 @@ impl Totals {
 }
 
 impl Queue {
+    /// Messages from the cursor on and below `below` that are known to be settled or dead-lettered: reading on
+    /// passes over them.
+    pub fn settled_ahead_below(&self, below: Sequence) -> u64 {
+        if below <= self.cursor {
+            return 0;
+        }
+        self.settled_ahead.len_below(below) + self.dead_letters.range(self.cursor..below).count() as u64
+    }
+
     /// Exact at `now`. Looks at every message of the window.
     pub fn counts(&self, now: Timestamp) -> Counts {
         let mut counts = Counts {
             dead_letters: self.dead_letters.len() as u64,
-            settled_ahead: self.settled_ahead.len(),
+            settled_ahead: self.settled_ahead_below(Sequence::MAX),
             deliveries: self.deliveries,
             acked: self.totals.acked,
             failed_attempts: self.totals.failed_attempts,

@@ -169,6 +169,11 @@ impl Queue {
         [self.window.first(), dead_letter].into_iter().flatten().fold(self.cursor, Sequence::min)
     }
 
+    /// The lowest sequence that is, or may be, neither settled nor a dead letter: in the window, or the cursor.
+    pub fn oldest_unsettled(&self) -> Sequence {
+        self.window.first().unwrap_or(self.cursor)
+    }
+
     /// The messages below `below` that are still needed (window and dead letters), ascending. What is above the
     /// cursor and was not read yet is not among them.
     pub fn needed_below(&self, below: Sequence) -> Vec<Sequence> {

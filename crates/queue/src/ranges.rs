@@ -6,10 +6,7 @@ use types::Sequence;
 
 /// Inclusive ranges, first to last; disjoint and with a gap between any two.
 #[derive(Debug, Default)]
-pub(crate) struct Ranges {
-    ranges: BTreeMap<Sequence, Sequence>,
-    len: u64,
-}
+pub(crate) struct Ranges(BTreeMap<Sequence, Sequence>);
 
 impl Ranges {
     pub(crate) fn contains(&self, sequence: Sequence) -> bool {
@@ -23,18 +20,15 @@ impl Ranges {
             return;
         }
         let first = before.filter(|(_, last)| last + 1 == sequence).map_or(sequence, |(first, _)| first);
-        let after = sequence.checked_add(1).and_then(|next| self.ranges.remove(&next));
-        self.ranges.insert(first, after.unwrap_or(sequence));
-        self.len += 1;
+        let after = sequence.checked_add(1).and_then(|next| self.0.remove(&next));
+        self.0.insert(first, after.unwrap_or(sequence));
     }
 
     pub(crate) fn remove_below(&mut self, below: Sequence) {
-        while let Some(range) = self.ranges.first_entry().filter(|range| *range.key() < below) {
-            let (first, last) = range.remove_entry();
-            let kept_from = below.min(last.saturating_add(1));
-            self.len -= kept_from - first;
+        while let Some(range) = self.0.first_entry().filter(|range| *range.key() < below) {
+            let last = range.remove();
             if last >= below {
-                self.ranges.insert(below, last);
+                self.0.insert(below, last);
             }
         }
     }
@@ -43,26 +37,25 @@ impl Ranges {
         *self = Self::default();
     }
 
-    /// Sequences in the set.
-    pub(crate) fn len(&self) -> u64 {
-        self.len
+    /// Sequences in the set that are below `below`.
+    pub(crate) fn len_below(&self, below: Sequence) -> u64 {
+        self.0.range(..below).map(|(first, last)| below.min(last.saturating_add(1)) - first).sum()
     }
 
     pub(crate) fn first(&self) -> Option<Sequence> {
-        self.ranges.keys().next().copied()
+        self.0.keys().next().copied()
     }
 
     pub(crate) fn to_pairs(&self) -> Vec<(Sequence, Sequence)> {
-        self.ranges.iter().map(|(first, last)| (*first, *last)).collect()
+        self.0.iter().map(|(first, last)| (*first, *last)).collect()
     }
 
     pub(crate) fn from_pairs(pairs: Vec<(Sequence, Sequence)>) -> Self {
-        let len = pairs.iter().map(|(first, last)| last - first + 1).sum();
-        Self { ranges: pairs.into_iter().collect(), len }
+        Self(pairs.into_iter().collect())
     }
 
     fn at_or_before(&self, sequence: Sequence) -> Option<(Sequence, Sequence)> {
-        self.ranges.range(..=sequence).next_back().map(|(first, last)| (*first, *last))
+        self.0.range(..=sequence).next_back().map(|(first, last)| (*first, *last))
     }
 }
 
@@ -80,9 +73,9 @@ mod tests {
         for sequence in [3, 7, 5, 4, 6, 5] {
             set.insert(sequence);
         }
-        assert_eq!((set.to_pairs(), set.len()), (vec![(3, 7)], 5));
+        assert_eq!((set.to_pairs(), set.len_below(u64::MAX)), (vec![(3, 7)], 5));
         set.remove_below(5);
-        assert_eq!((set.to_pairs(), set.len()), (vec![(5, 7)], 3));
+        assert_eq!((set.to_pairs(), set.len_below(u64::MAX)), (vec![(5, 7)], 3));
     }
 
     proptest! {
@@ -96,7 +89,7 @@ mod tests {
             }
             ranges.remove_below(below);
             set.retain(|sequence| *sequence >= below);
-            prop_assert_eq!(ranges.len(), set.len() as u64);
+            prop_assert_eq!(ranges.len_below(u64::MAX), set.len() as u64);
             prop_assert_eq!(ranges.first(), set.first().copied());
             for sequence in 0..70 {
                 prop_assert_eq!(ranges.contains(sequence), set.contains(&sequence), "{}", sequence);

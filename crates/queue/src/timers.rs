@@ -43,13 +43,20 @@ impl Timers {
         if self.earliest().is_none_or(|earliest| earliest > now) {
             return Vec::new();
         }
-        let elements = self.0.iter().map(|Reverse(element)| *element);
-        let mut due: Vec<_> = elements.filter(|&(at, sequence)| at <= now && holds(at, sequence)).collect();
-        due.sort_unstable();
-        // A timer that was set twice for the same time is one event.
-        due.dedup();
-        due.truncate(limit);
-        due.into_iter().map(|(_, sequence)| sequence).collect()
+        // To ask whether an element holds costs more than to order it, so no more are asked about than needed.
+        let is_due = |element: &&Reverse<(Timestamp, Sequence)>| element.0.0 <= now;
+        let mut due: BinaryHeap<_> = self.0.iter().filter(is_due).copied().collect();
+        let mut found = Vec::new();
+        let mut before = None;
+        while found.len() < limit
+            && let Some(Reverse((at, sequence))) = due.pop()
+        {
+            // A timer that was set twice for the same time is one event.
+            if before.replace((at, sequence)) != Some((at, sequence)) && holds(at, sequence) {
+                found.push(sequence);
+            }
+        }
+        found
     }
 
     /// Drops stale elements from the front, and all of them once they are more than half. At most `bound` hold.

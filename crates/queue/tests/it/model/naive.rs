@@ -3,6 +3,8 @@
 use queue::{Ask, Counts, DeadLetter, ExpiryReason, Failure, LeaseError, LeaseRef, Offer, Record};
 use types::{ExhaustedAction, LeaseId, Sequence, SubscriptionSettings, Timestamp};
 
+use super::op;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) offer: Offer,
@@ -177,45 +179,30 @@ impl Model {
 
     /// A failed attempt; `record` is what the queue decided, which must be one of what is allowed.
     pub(crate) fn fail(&mut self, record: &Record, at: Timestamp, delay: Option<u64>) -> Sequence {
-        let exhausting =
-            |m: &Message, settings: &SubscriptionSettings| m.failures.len() as u32 + 1 >= settings.attempts();
-        let settings = self.settings.clone();
+        let sequence = subject(record);
+        let exhausted = self.find(sequence).failures.len() as u32 + 1 >= self.settings.attempts();
+        let action = exhausted.then_some(self.settings.when_exhausted);
         self.totals.failed_attempts += 1;
         match record {
-            Record::AttemptFailed { sequence, failure, retry_at } => {
-                let message = self.find(*sequence);
-                assert!(!exhausting(message, &settings), "an exhausted message is not tried again");
-                assert_eq!(failure.at, at);
-                let wait = retry_at.since(at).as_millis() as u64;
-                match delay {
-                    Some(delay) => assert_eq!(wait, delay, "the asked delay is the wait"),
-                    None => assert!(wait <= 40, "the wait is at most the longest backoff"),
-                }
-                message.failures.push(*failure);
-                message.retry_at = *retry_at;
-                message.lease = None;
-                *sequence
+            Record::AttemptFailed { failure, retry_at, .. } => {
+                assert_eq!(action, None, "an exhausted message is not tried again");
+                assert_wait(retry_at.since(at).as_millis() as u64, delay);
+                self.find(sequence).fail(*failure, at);
+                self.find(sequence).retry_at = *retry_at;
             }
-            Record::DeadLettered { sequence, failure } => {
-                assert_eq!(settings.when_exhausted, ExhaustedAction::DeadLetter);
-                let message = self.find(*sequence);
-                assert!(exhausting(message, &settings), "dead-lettered too early");
-                message.failures.push(*failure);
-                message.lease = None;
-                let failed_attempts = message.failures.len() as u32;
-                message.dead = Some(DeadLetter { at, failures: message.failures.clone(), failed_attempts });
+            Record::DeadLettered { failure, .. } => {
+                assert_eq!(action, Some(ExhaustedAction::DeadLetter));
+                self.find(sequence).fail(*failure, at);
+                self.find(sequence).bury(at);
                 self.totals.dead_lettered += 1;
-                *sequence
             }
-            Record::Dropped { sequence, .. } => {
-                assert_eq!(settings.when_exhausted, ExhaustedAction::Drop);
-                assert!(exhausting(self.find(*sequence), &settings), "dropped too early");
-                self.settle(*sequence);
+            _ => {
+                assert_eq!(action, Some(ExhaustedAction::Drop));
+                self.settle(sequence);
                 self.totals.dropped += 1;
-                *sequence
             }
-            other => panic!("no failure: {other:?}"),
         }
+        sequence
     }
 
     /// Whose lease ran out, and who is past its life, at `now`.
@@ -298,7 +285,7 @@ impl Model {
         let mut counts = self.totals;
         counts.dead_letters = self.messages.iter().filter(|m| m.dead.is_some()).count() as u64;
         counts.settled_ahead =
-            self.messages.iter().filter(|m| m.settled && m.offer.sequence >= self.cursor).count() as u64;
+            self.messages.iter().filter(|m| !m.is_open() && m.offer.sequence >= self.cursor).count() as u64;
         for message in self.window() {
             if message.lease.is_some() {
                 counts.leased += 1;
@@ -335,7 +322,35 @@ impl Model {
     }
 }
 
+/// The message that failed.
+pub(crate) fn subject(record: &Record) -> Sequence {
+    match record {
+        Record::AttemptFailed { sequence, .. }
+        | Record::DeadLettered { sequence, .. }
+        | Record::Dropped { sequence, .. } => *sequence,
+        other => panic!("no failure: {other:?}"),
+    }
+}
+
+fn assert_wait(wait: u64, asked: Option<u64>) {
+    match asked {
+        Some(asked) => assert_eq!(wait, asked, "the asked delay is the wait"),
+        None => assert!(wait <= op::LONGEST_WAIT, "the wait is at most the longest backoff"),
+    }
+}
+
 impl Message {
+    fn fail(&mut self, failure: Failure, at: Timestamp) {
+        assert_eq!(failure.at, at);
+        self.failures.push(failure);
+        self.lease = None;
+    }
+
+    fn bury(&mut self, at: Timestamp) {
+        let failed_attempts = self.failures.len() as u32;
+        self.dead = Some(DeadLetter { at, failures: self.failures.clone(), failed_attempts });
+    }
+
     /// Still to be delivered.
     pub(crate) fn is_open(&self) -> bool {
         !self.settled && self.dead.is_none()

@@ -7,6 +7,9 @@ use types::{
     BackoffShape, ExhaustedAction, ExponentialBackoff, PhasedBackoff, RetryPolicy, SubscriptionSettings,
 };
 
+/// No backoff that [`settings`] draws is longer.
+pub(crate) const LONGEST_WAIT: u64 = 40;
+
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
     Publish(Vec<Publish>),
@@ -30,7 +33,7 @@ pub(crate) enum Op {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Publish {
-    /// Positions since the message before.
+    /// Positions that other records took since the message before.
     pub(crate) gap: u64,
     pub(crate) key: Option<u64>,
     pub(crate) bytes: u32,
@@ -81,7 +84,7 @@ fn operation() -> impl Strategy<Value = Op> {
 
 fn publish() -> impl Strategy<Value = Publish> {
     (
-        1_u64..4,
+        0_u64..3,
         option::weighted(0.7, 0_u64..3),
         1_u32..200,
         prop_oneof![3 => Just(0), 1 => 1_u64..60],
@@ -98,7 +101,7 @@ fn pick() -> impl Strategy<Value = Pick> {
 
 pub(crate) fn settings(ordered: bool) -> impl Strategy<Value = SubscriptionSettings> {
     let retry = prop_oneof![
-        (0_u64..10, 10_u64..40, any::<bool>()).prop_map(|(min, max, jitter)| {
+        (0_u64..10, 10_u64..=LONGEST_WAIT, any::<bool>()).prop_map(|(min, max, jitter)| {
             RetryPolicy::Exponential(ExponentialBackoff {
                 min_backoff: Duration::from_millis(min),
                 max_backoff: Duration::from_millis(max),

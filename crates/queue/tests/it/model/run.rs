@@ -8,7 +8,7 @@ use types::{KeyHash, LeaseId, Sequence, SubscriptionSettings, Timestamp};
 
 use super::{
     audit::Audit,
-    naive::Model,
+    naive::{Model, subject},
     op::{Op, Pick, Publish, Twist},
 };
 use crate::support::UID;
@@ -131,7 +131,7 @@ impl Run {
     }
 
     fn claim(&self, pick: &Pick) -> LeaseRef {
-        let index = self.claims.len().checked_sub(1 + pick.back).unwrap_or(0);
+        let index = self.claims.len().saturating_sub(1 + pick.back);
         let claim = self.claims.get(index).copied();
         let claim = claim.unwrap_or(LeaseRef { sequence: START, lease: LeaseId(0) });
         match pick.twist {
@@ -321,17 +321,12 @@ impl Run {
         assert_eq!(queue.needed_below(START + 9), model.needed_below(START + 9), "what is needed early");
         let lowest = model.needed_below(u64::MAX).first().copied();
         assert_eq!(queue.floor(), lowest.unwrap_or(u64::MAX).min(model.cursor), "the floor");
+        let oldest = model.window().map(|m| m.offer.sequence).next();
+        assert_eq!(queue.oldest_unsettled(), oldest.unwrap_or(model.cursor), "the oldest unsettled");
+        let ahead = model.messages.iter().filter(|m| !m.is_open() && m.offer.sequence >= model.cursor);
+        let ahead = ahead.filter(|m| m.offer.sequence < START + 9).count() as u64;
+        assert_eq!(queue.settled_ahead_below(START + 9), ahead, "what is settled ahead");
         let dead = model.messages.iter().filter_map(|m| m.dead.as_ref().map(|dead| (m.offer.sequence, dead)));
         assert!(queue.dead_letters().eq(dead), "the dead letters");
-    }
-}
-
-/// The message that failed.
-fn subject(record: &Record) -> Sequence {
-    match record {
-        Record::AttemptFailed { sequence, .. }
-        | Record::DeadLettered { sequence, .. }
-        | Record::Dropped { sequence, .. } => *sequence,
-        other => panic!("no failure: {other:?}"),
     }
 }
