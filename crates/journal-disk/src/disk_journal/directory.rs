@@ -15,7 +15,7 @@ use crate::{
 
 /// Locks the directory and checks its version, or makes it. Removes what an earlier process left unfinished.
 pub(super) fn open(fs: &dyn FileSystem, root: &Path) -> Result<LockGuard, JournalError> {
-    fs.create_dir(root).map_err(read_failed)?;
+    make(fs, root).map_err(read_failed)?;
     let lock = fs.lock(&root.join(names::LOCK)).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => JournalError::Locked(root.display().to_string().into()),
         _ => read_failed(error),
@@ -28,6 +28,22 @@ pub(super) fn open(fs: &dyn FileSystem, root: &Path) -> Result<LockGuard, Journa
     }
     prepare(fs, root, &logs).map_err(read_failed)?;
     Ok(lock)
+}
+
+/// Makes the directory where there is none, and its name durable: an earlier process may not have got that far.
+fn make(fs: &dyn FileSystem, root: &Path) -> io::Result<()> {
+    let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !fs.exists(root)? {
+        if !fs.exists(parent)? {
+            make(fs, parent)?;
+        }
+        fs.create_dir(root)?;
+    }
+    match fs.sync_dir(parent) {
+        // Then this user cannot have made it either.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
 }
 
 fn check(fs: &dyn FileSystem, path: &Path) -> Result<(), JournalError> {

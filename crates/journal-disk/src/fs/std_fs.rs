@@ -8,7 +8,10 @@ pub struct StdFs;
 
 impl FileSystem for StdFs {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        match fs::create_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made,
+        }
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {

@@ -3,4 +3,5 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod conformance;
+mod crash_states;
 mod support;
