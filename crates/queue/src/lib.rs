@@ -11,10 +11,24 @@
 //!
 //! # Invariants
 //!
+//! [`Queue::assert_invariants`] checks them, and the tests call it after every step.
+//!
 //! - Every message below the cursor is settled, in the window, or a dead letter; never two of these.
 //! - With ordering on, of the messages with one key only the oldest in the window can be ready or leased.
 //! - A message enters the dead-letter store at most once, by one record, with its failed attempts.
-//! - The window holds at most [`types::limits::WINDOW_MESSAGES`] messages.
+//! - Nothing is leased at or above the delivery mark, so after a crash what is above was certainly never delivered.
+//! - `apply` is total: it takes any record in any state, and one about a settled message does nothing.
+//!
+//! # Limits
+//!
+//! The window holds at most [`types::limits::WINDOW_MESSAGES`] messages and the store at most
+//! [`types::limits::DEAD_LETTERS`]; a message remembers [`types::limits::ATTEMPT_HISTORY`] failures. Timers and heaps
+//! are bounded by the window. An idle queue is less than 1 KiB and holds nothing on the heap.
+//!
+//! # Where to begin
+//!
+//! `record` (what is durable), `queue` (what it consists of), `state` (how a message moves), then `decide` and
+//! `apply`. `window`, `backlog`, `timers`, `ordering`, `ranges` and `failures` are leaves that know no others.
 
 #![forbid(unsafe_code)]
 
@@ -32,6 +46,7 @@ mod ranges;
 mod record;
 mod retry;
 mod snapshot;
+mod state;
 mod timers;
 mod window;
 

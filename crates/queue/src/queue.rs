@@ -1,17 +1,13 @@
+//! The queue itself: what it consists of, how it begins, how it reads on and what can be asked of it.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use types::{KeyHash, LeaseId, Sequence, SubscriptionSettings, SubscriptionUid, Timestamp, limits};
 
 use crate::{
-    DeadLetter, ExpiryReason,
-    backlog::Backlog,
-    counts::Totals,
-    failures::Failures,
-    ordering::Lines,
-    ranges::Ranges,
-    timers::Timers,
-    window::{Entry, State, Window},
+    DeadLetter, ExpiryReason, backlog::Backlog, counts::Totals, failures::Failures, ordering::Lines,
+    ranges::Ranges, timers::Timers, window::Window,
 };
 
 /// Bits of a lease identifier that count; the broker's starts are above them.
@@ -156,8 +152,11 @@ impl Queue {
         self.paused
     }
 
-    /// When something happens by itself: a lease or a message's life ends (see [`decide_due`](Self::decide_due)), a
-    /// delay or a backoff ends (so that consumers are woken, see [`leasable`](Self::leasable)).
+    /// When something happens by itself: a lease or a message's life ends, a delay or a backoff ends.
+    ///
+    /// The first two are over once the records of [`decide_due`](Self::decide_due) are applied, the others once
+    /// [`leasable`](Self::leasable) has been told the time, even if no consumer waits. Whoever waits for the deadline
+    /// does both, or the answer stays in the past.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let wake = self.wakes.earliest().filter(|_| !self.paused);
         [self.lease_ends.earliest(), self.expiries.earliest(), wake].into_iter().flatten().min()
@@ -195,111 +194,5 @@ impl Queue {
         self.dead_letters.contains_key(&sequence)
             || self.settled_ahead.contains(sequence)
             || (sequence < self.cursor && self.window.find(sequence, 0).is_none())
-    }
-
-    /// What was known ahead of the cursor is spent once the cursor has passed it.
-    pub(crate) fn move_cursor(&mut self, to: Sequence) {
-        self.cursor = to;
-        self.settled_ahead.remove_below(to);
-        if !self.failed_ahead.is_empty() {
-            self.failed_ahead = self.failed_ahead.split_off(&to);
-        }
-    }
-
-    /// Takes a message into the window, above all others.
-    pub(crate) fn admit(&mut self, offer: Offer, failures: Option<Box<Failures>>) {
-        let entry = Entry { offer, state: State::WaitingForKey, failures, delivered: false };
-        let index = self.window.push(entry);
-        if offer.expire_at < Timestamp::MAX {
-            self.expiries.push(offer.expire_at, offer.sequence);
-        }
-        let waits = self.line_of(&offer).is_some_and(|key| !self.lines.join(key, offer.sequence));
-        if !waits {
-            self.rest(index);
-        }
-    }
-
-    /// Takes a message out of the window, whatever its state; the next of its key moves up.
-    pub(crate) fn withdraw(&mut self, index: usize) -> Option<Box<Failures>> {
-        let offer = self.window[index].offer;
-        self.uncount(index);
-        let failures = self.window.remove(index);
-        let next = self.line_of(&offer).and_then(|key| self.lines.leave(key, offer.sequence));
-        if let Some(next) = next.and_then(|next| self.window.find(next, index)) {
-            self.rest(next);
-        }
-        failures
-    }
-
-    /// A message that is not under lease and does not wait for its key: ready, or waiting for its time.
-    pub(crate) fn rest(&mut self, index: usize) {
-        let entry = &self.window[index];
-        let state = match &entry.failures {
-            Some(failures) if failures.retry_at > self.seen => State::BackingOff(failures.retry_at),
-            None if entry.offer.deliver_at > self.seen => State::Delayed(entry.offer.deliver_at),
-            _ => State::Ready,
-        };
-        self.set_state(index, state);
-    }
-
-    /// The one place where a message that stays changes its state.
-    pub(crate) fn set_state(&mut self, index: usize, state: State) {
-        let was_leased = self.window[index].is_leased();
-        self.uncount(index);
-        let entry = &mut self.window[index];
-        entry.state = state;
-        let offer = entry.offer;
-        match state {
-            State::Ready => {
-                self.ready += 1;
-                self.backlog.add(offer.sequence);
-            }
-            State::Leased { deadline, .. } => {
-                self.leased += 1;
-                self.lease_ends.push(deadline, offer.sequence);
-            }
-            State::Delayed(until) | State::BackingOff(until) => self.wakes.push(until, offer.sequence),
-            State::WaitingForKey | State::Gone => {}
-        }
-        if was_leased && offer.expire_at < Timestamp::MAX {
-            self.expiries.push(offer.expire_at, offer.sequence);
-        }
-    }
-
-    fn uncount(&mut self, index: usize) {
-        match self.window[index].state {
-            State::Ready => self.ready -= 1,
-            State::Leased { .. } => self.leased -= 1,
-            _ => {}
-        }
-    }
-
-    fn line_of(&self, offer: &Offer) -> Option<KeyHash> {
-        offer.key.filter(|_| self.settings.ordered)
-    }
-
-    /// What is due by `now` wakes.
-    pub(crate) fn wake(&mut self, now: Timestamp) {
-        self.live = true;
-        self.seen = self.seen.max(now);
-        while let Some((at, sequence)) = self.wakes.pop_due(now) {
-            let index = self.window.find(sequence, 0);
-            if let Some(index) = index.filter(|index| self.window[*index].wakes_at() == Some(at)) {
-                self.set_state(index, State::Ready);
-            }
-        }
-    }
-
-    /// After each change: see [`Timers`], [`Backlog`] and [`Window`].
-    pub(crate) fn tidy(&mut self) {
-        self.window.tidy();
-        let window = &self.window;
-        self.backlog.tidy(self.ready, window);
-        let holds = |at, sequence, time: fn(&Entry) -> Option<Timestamp>| {
-            window.entry(sequence).and_then(time) == Some(at)
-        };
-        self.lease_ends.tidy(self.leased, |at, sequence| holds(at, sequence, Entry::lease_ends_at));
-        self.wakes.tidy(window.len(), |at, sequence| holds(at, sequence, Entry::wakes_at));
-        self.expiries.tidy(window.len(), |at, sequence| holds(at, sequence, Entry::expires_at));
     }
 }

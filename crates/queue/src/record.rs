@@ -1,3 +1,5 @@
+//! What a queue keeps in its topic's log.
+
 use serde::{Deserialize, Serialize};
 use types::{Sequence, Timestamp};
 

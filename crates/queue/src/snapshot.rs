@@ -51,7 +51,7 @@ impl Queue {
         boot: u32,
     ) -> Self {
         let mut queue = Self::new(uid, settings, snapshot.cursor, boot);
-        // The mark may be behind the cursor: what was read since is still certain to be undelivered.
+        // Not the cursor that `new` takes for a mark: a mark that no record made durable would be lost by the next crash.
         queue.delivery_mark = snapshot.delivery_mark;
         queue.delivered_below = snapshot.delivery_mark;
         queue.paused = snapshot.paused;

@@ -46,7 +46,7 @@ use proptest::{
 };
 
 /// Cases of each mode, unless `PROPTEST_CASES` says otherwise.
-const CASES: u32 = 8_000;
+const CASES: u32 = 6_000;
 
 fn compare(ordered: bool) {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
