@@ -60,3 +60,22 @@ impl Lines {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_moves_up_when_its_head_leaves_and_ends_with_its_last() {
+        let mut lines = Lines::default();
+        let key = KeyHash(1);
+        assert!(lines.join(key, 1) && !lines.join(key, 2) && !lines.join(key, 3) && !lines.join(key, 4));
+        assert_eq!(lines.leave(key, 3), None, "it waited");
+        assert_eq!(lines.leave(key, 1), Some(2));
+        assert_eq!(lines.leave(key, 1), None, "it has left");
+        assert_eq!(lines.leave(key, 2), Some(4));
+        assert_eq!(lines.leave(key, 4), None);
+        assert_eq!(lines.iter().count(), 0);
+        assert!(lines.join(key, 5));
+    }
+}

@@ -92,3 +92,41 @@ impl Timers {
         self.0.capacity()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(micros: u64) -> Timestamp {
+        Timestamp::from_micros(micros)
+    }
+
+    fn timers(elements: &[(u64, Sequence)]) -> Timers {
+        let mut timers = Timers::default();
+        for (micros, sequence) in elements {
+            timers.push(at(*micros), *sequence);
+        }
+        timers
+    }
+
+    #[test]
+    fn what_is_due_comes_in_the_order_of_time_and_each_once() {
+        let timers = timers(&[(9, 1), (5, 2), (7, 3), (5, 2), (20, 4)]);
+        assert_eq!(timers.due(at(9), 10, |_, _| true), [2, 3, 1]);
+        assert_eq!(timers.due(at(9), 2, |_, sequence| sequence != 2), [3, 1]);
+        assert_eq!(timers.due(at(4), 10, |_, _| true), []);
+    }
+
+    #[test]
+    fn the_earliest_is_never_stale_and_stale_ones_do_not_pile_up() {
+        let mut timers = timers(&[(1, 1), (2, 2)]);
+        for sequence in 3..1_000 {
+            timers.push(at(sequence), sequence);
+            timers.tidy(2, |_, sequence| sequence == 2 || sequence == 500);
+            assert!(timers.len() <= 2 * 2 + SWEEP_FROM);
+            assert_eq!(timers.earliest(), Some(at(2)));
+        }
+        timers.tidy(0, |_, _| false);
+        assert_eq!(timers.capacity(), 0);
+    }
+}

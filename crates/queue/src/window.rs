@@ -216,3 +216,65 @@ fn halve(mut low: usize, mut high: usize, is_below: impl Fn(usize) -> bool) -> u
     }
     low
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ExpiryReason;
+
+    fn window(sequences: impl IntoIterator<Item = Sequence>) -> Window {
+        let mut window = Window::default();
+        for sequence in sequences {
+            let offer = Offer {
+                sequence,
+                bytes: 1,
+                key: None,
+                deliver_at: Timestamp::EPOCH,
+                expire_at: Timestamp::MAX,
+                expiry: ExpiryReason::MessageExpiry,
+            };
+            window.push(Entry { offer, state: State::Ready, failures: None, delivered: false });
+        }
+        window
+    }
+
+    #[test]
+    fn marks_go_when_they_reach_the_front_or_outnumber_the_messages() {
+        let mut window = window(0..200);
+        for index in 1..150 {
+            window.remove(index);
+        }
+        window.tidy();
+        assert_eq!((window.len(), window.entries.len()), (51, 51), "swept");
+        window.remove(0);
+        window.tidy();
+        assert_eq!((window.first(), window.entries.len()), (Some(150), 50), "off the front");
+    }
+
+    proptest! {
+        #[test]
+        fn a_message_is_found_from_any_hint(
+            sequences in prop::collection::btree_set(0_u64..200, 0..80),
+            gone in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
+            sequence in 0_u64..200,
+            hint in 0_usize..100,
+        ) {
+            let mut window = window(sequences.iter().copied());
+            for index in gone.iter().filter(|_| !sequences.is_empty()).map(|index| index.index(sequences.len())) {
+                if window[index].lives() {
+                    window.remove(index);
+                }
+            }
+            let expected = sequences.iter().position(|other| *other == sequence);
+            prop_assert_eq!(window.find(sequence, hint), expected.filter(|index| window[*index].lives()));
+            let not_below = sequences.iter().position(|other| *other >= sequence).unwrap_or(sequences.len());
+            prop_assert_eq!(window.first_from(sequence), not_below);
+            let living: Vec<_> = window.iter().map(|entry| entry.offer.sequence).collect();
+            window.tidy();
+            let after: Vec<_> = window.iter().map(|entry| entry.offer.sequence).collect();
+            prop_assert_eq!(after, living);
+        }
+    }
+}

@@ -226,6 +226,11 @@ impl Run {
             self.write(record);
         }
         assert_eq!(seen.len(), limit.min(failed.len() + expired.len()), "all that is due happens");
+        if limit == usize::MAX {
+            self.leasable();
+            let deadline = self.queue.next_deadline();
+            assert!(deadline.is_none_or(|deadline| deadline > self.now), "a deadline passes: {deadline:?}");
+        }
     }
 
     fn seek(&mut self, to: &Index) {
