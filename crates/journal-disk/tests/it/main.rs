@@ -4,4 +4,8 @@
 
 mod conformance;
 mod crash_states;
+mod damage;
+mod faults;
+mod full_disk;
+mod owner;
 mod support;

@@ -1,0 +1,303 @@
+//! Files that were changed behind the engine's back: damage is found, said and isolated; never a wrong byte.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use journal::{Checkpoint, Journal, JournalError};
+use journal_disk::fs::sim::{Loss, SimFs};
+use types::LogId;
+
+use crate::support::{LOG, Random, Read, append, drive, filled, open, read_all, record};
+
+const RECORDS: u64 = 60;
+
+/// A disk with a log of some segments and two checkpoints, closed in good order.
+fn disk() -> SimFs {
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = filled(&journal, LOG, (0..RECORDS).map(record));
+    for state in ["older", "newer"] {
+        let as_of = *log.tail().borrow();
+        let checkpoint = Checkpoint { replay_from: 40, as_of, state: Bytes::from(state) };
+        drive(&journal, log.save_checkpoint(checkpoint)).unwrap();
+    }
+    drive(&journal, journal.close()).unwrap();
+    fs
+}
+
+fn copy(fs: &SimFs) -> SimFs {
+    fs.crash(Loss::Nothing)
+}
+
+fn segments(fs: &SimFs) -> Vec<PathBuf> {
+    files_ending(fs, ".seg")
+}
+
+fn files_ending(fs: &SimFs, suffix: &str) -> Vec<PathBuf> {
+    fs.files().into_iter().filter(|path| path.to_string_lossy().ends_with(suffix)).collect()
+}
+
+/// What the engine says of a disk: all that can be read, and whether it noticed anything.
+struct Verdict {
+    refused: Option<JournalError>,
+    read: Read,
+    noticed: bool,
+    end: u64,
+}
+
+fn examine(fs: &SimFs) -> Verdict {
+    let refusal = |error| Verdict {
+        refused: Some(error),
+        read: Read { records: Vec::new(), damaged: Vec::new() },
+        noticed: true,
+        end: 0,
+    };
+    let journal = match open(fs) {
+        Ok(journal) => journal,
+        Err(error) => return refusal(error),
+    };
+    let log = match drive(&journal, journal.open(LOG)) {
+        Ok(log) => log,
+        Err(error) => return refusal(error),
+    };
+    let read = read_all(&*log);
+    let loaded = drive(&journal, log.load_checkpoint());
+    let stats = journal.stats();
+    let noticed = loaded.is_err() || stats.damaged > 0 || stats.torn_bytes > 0;
+    let end = *log.tail().borrow();
+    drive(&journal, append(&*log, b"next".to_vec())).expect("the log goes on");
+    assert_eq!(read_all(&*log).records.last().map(|(at, _)| *at), Some(end));
+    Verdict { refused: None, read, noticed, end }
+}
+
+/// Everything read is what was appended; returns how many records are not there.
+fn missing(read: &Read) -> u64 {
+    for (position, found) in &read.records {
+        assert_eq!(*found, record(position - 1), "a wrong byte at {position}");
+    }
+    RECORDS - read.records.len() as u64
+}
+
+#[test]
+fn a_flipped_bit_in_any_file_is_noticed_and_never_read() {
+    let fs = disk();
+    let files: Vec<_> =
+        fs.files().into_iter().filter(|path| !path.ends_with("LOCK") && !path.ends_with("RESERVE")).collect();
+    let mut random = Random(99);
+    let flips = 1_200;
+    for number in 0..flips {
+        let damaged = copy(&fs);
+        let path = &files[number % files.len()];
+        let bit = usize::try_from(random.below(damaged.contents(path).unwrap().len() as u64 * 8)).unwrap();
+        damaged.edit(path, |bytes| bytes[bit / 8] ^= 1 << (bit % 8)).unwrap();
+        let verdict = examine(&damaged);
+        assert!(verdict.noticed, "bit {bit} of {} was flipped and no one noticed", path.display());
+        if verdict.refused.is_none() {
+            let missing = missing(&verdict.read);
+            let reported: u64 = verdict.read.damaged.iter().map(|range| range.end - range.start).sum();
+            assert_eq!(missing, reported, "bit {bit} of {}: records are gone without a word", path.display());
+            assert!(missing <= 1, "one flipped bit costs one record, here {missing}");
+            assert_eq!(verdict.end, RECORDS + 1);
+        }
+    }
+    println!("flips={flips} detected={flips} wrong=0");
+}
+
+#[test]
+fn a_flip_in_the_last_acknowledged_record_is_damage_and_not_a_torn_tail() {
+    // Not closed: the process was killed at rest.
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    filled(&journal, LOG, (0..3).map(record));
+    drop(journal);
+    let path = &segments(&fs)[0];
+    let place = fs.contents(path).unwrap().iter().rposition(|byte| *byte == b'2').unwrap();
+    fs.edit(path, |bytes| bytes[place] ^= 1).unwrap();
+
+    let journal = open(&fs).unwrap();
+    let log = drive(&journal, journal.open(LOG)).unwrap();
+    let read = read_all(&*log);
+    assert_eq!((read.records.len(), read.damaged), (2, vec![3..4]));
+    assert_eq!(*log.tail().borrow(), 4);
+}
+
+/// Offsets at which the frames of the last segment begin, and the end of the last one.
+fn frame_offsets(contents: &[u8]) -> Vec<usize> {
+    let magics = contents.windows(4).enumerate().filter(|(_, window)| window == b"FFrm");
+    magics.map(|(offset, _)| offset).collect()
+}
+
+#[test]
+fn at_every_length_of_the_last_three_frames_the_log_ends_with_the_last_whole_one() {
+    // Killed while the last group was written: nothing shows that it was durable.
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = filled(&journal, LOG, (0..2).map(record));
+    for number in 2..5 {
+        let _ = drive(&journal, crate::support::start_append(&*log, record(number))).unwrap();
+    }
+    let path = segments(&fs)[0].clone();
+    let before = fs.contents(&path).unwrap();
+    let start = *frame_offsets(&before).last().unwrap();
+    assert!(journal.step());
+    let after = fs.contents(&path).unwrap();
+    let end = *frame_offsets(&after).last().unwrap();
+    assert_eq!(frame_offsets(&after).len(), 6, "five frames and a mark");
+
+    for length in start..=end {
+        for zeros in [false, true] {
+            let torn = copy(&fs);
+            torn.edit(&path, |bytes| {
+                bytes.truncate(length);
+                if zeros {
+                    bytes.resize(after.len(), 0);
+                }
+            })
+            .unwrap();
+            let whole =
+                frame_offsets(&after).iter().filter(|offset| **offset > start && **offset <= length).count();
+            let journal = open(&torn).unwrap();
+            let log = drive(&journal, journal.open(LOG)).unwrap();
+            let read = read_all(&*log);
+            assert_eq!((read.records.len(), read.damaged.len()), (2 + whole, 0), "length {length}");
+            drive(&journal, append(&*log, record(9))).unwrap();
+            assert_eq!(read_all(&*log).records.len(), 3 + whole);
+        }
+    }
+}
+
+#[test]
+fn a_record_in_the_middle_that_is_zeroed_is_damage_and_what_follows_is_read() {
+    let fs = disk();
+    for path in segments(&fs) {
+        let damaged = copy(&fs);
+        let contents = fs.contents(&path).unwrap();
+        let offsets = frame_offsets(&contents);
+        let [.., from, to, _] = offsets[..] else { continue };
+        damaged.edit(&path, |bytes| bytes[from..to].fill(0)).unwrap();
+        let verdict = examine(&damaged);
+        assert_eq!((missing(&verdict.read), verdict.read.damaged.len()), (1, 1), "{}", path.display());
+        assert_eq!(verdict.end, RECORDS + 1);
+    }
+}
+
+#[test]
+fn a_segment_of_another_log_is_refused_and_not_changed() {
+    let fs = disk();
+    let journal = open(&fs).unwrap();
+    filled(&journal, LogId(2), (0..RECORDS).map(record));
+    drive(&journal, journal.close()).unwrap();
+    drop(journal);
+    let (ours, theirs): (Vec<_>, Vec<_>) =
+        segments(&fs).into_iter().partition(|path| path.to_string_lossy().contains("0000000000000001/"));
+    for place in 0..ours.len() {
+        let swapped = copy(&fs);
+        let stranger = fs.contents(&theirs[place.min(theirs.len() - 1)]).unwrap();
+        swapped.edit(&ours[place], |bytes| bytes.clone_from(&stranger)).unwrap();
+        let before = everything(&swapped);
+        let verdict = examine(&swapped);
+        assert!(matches!(verdict.refused, Some(JournalError::Damaged { .. })), "{:?}", ours[place]);
+        assert_eq!(everything(&swapped), before);
+    }
+}
+
+#[test]
+fn a_segment_in_the_place_of_another_of_the_same_log_is_refused() {
+    let fs = disk();
+    let paths = segments(&fs);
+    let stale = fs.contents(&paths[0]).unwrap();
+    fs.edit(&paths[1], |bytes| bytes.clone_from(&stale)).unwrap();
+    assert!(matches!(examine(&fs).refused, Some(JournalError::Damaged { .. })));
+}
+
+#[test]
+fn a_middle_segment_that_is_gone_is_reported_as_damaged_positions() {
+    let fs = disk();
+    let paths = segments(&fs);
+    journal_disk::FileSystem::remove_file(&fs, &paths[1]).unwrap();
+    let verdict = examine(&fs);
+    assert_eq!(verdict.read.damaged.len(), 1);
+    let reported: u64 = verdict.read.damaged.iter().map(|range| range.end - range.start).sum();
+    assert_eq!(missing(&verdict.read), reported);
+}
+
+#[test]
+fn the_older_checkpoint_stands_in_for_a_damaged_one_and_with_both_gone_a_whole_log_is_replayed() {
+    let fs = disk();
+    let checkpoints = files_ending(&fs, ".ckpt");
+    let load = |fs: &SimFs| {
+        let journal = open(fs).unwrap();
+        let log = drive(&journal, journal.open(LOG)).unwrap();
+        drive(&journal, log.load_checkpoint()).map(|loaded| loaded.map(|checkpoint| checkpoint.state))
+    };
+    assert_eq!(load(&fs), Ok(Some(Bytes::from("newer"))));
+    fs.edit(&checkpoints[1], |bytes| bytes[62] ^= 4).unwrap();
+    assert_eq!(load(&fs), Ok(Some(Bytes::from("older"))));
+    fs.edit(&checkpoints[0], Vec::clear).unwrap();
+    assert_eq!(load(&fs), Ok(None));
+}
+
+#[test]
+fn with_both_checkpoints_gone_a_trimmed_log_is_refused() {
+    let fs = disk();
+    let journal = open(&fs).unwrap();
+    let log = drive(&journal, journal.open(LOG)).unwrap();
+    assert!(drive(&journal, log.trim(40)).unwrap() > 1);
+    drop((log, journal));
+    for path in files_ending(&fs, ".ckpt") {
+        fs.edit(&path, |bytes| bytes[0] ^= 1).unwrap();
+    }
+    let journal = open(&fs).unwrap();
+    let log = drive(&journal, journal.open(LOG)).unwrap();
+    assert!(matches!(drive(&journal, log.load_checkpoint()), Err(JournalError::Damaged { .. })));
+}
+
+#[test]
+fn logs_without_the_format_file_or_without_segments_are_refused_and_not_begun_anew() {
+    let fs = disk();
+    let no_format = copy(&fs);
+    journal_disk::FileSystem::remove_file(&no_format, Path::new("/data/FORMAT")).unwrap();
+    assert!(matches!(open(&no_format), Err(JournalError::Damaged { .. })));
+    for path in segments(&fs) {
+        journal_disk::FileSystem::remove_file(&fs, &path).unwrap();
+    }
+    assert!(matches!(examine(&fs).refused, Some(JournalError::Damaged { .. })));
+}
+
+/// Every file and its contents.
+fn everything(fs: &SimFs) -> Vec<(PathBuf, Vec<u8>)> {
+    fs.files().into_iter().map(|path| (path.clone(), fs.contents(&path).unwrap())).collect()
+}
+
+/// Raises the version field at `offset` and makes the CRC at `seal` right again.
+fn raise_version(bytes: &mut [u8], offset: usize, start: usize, seal: usize) {
+    bytes[offset] += 1;
+    let crc = crc32c::crc32c(&bytes[start..seal]);
+    bytes[seal..seal + 4].copy_from_slice(&crc.to_le_bytes());
+}
+
+#[test]
+fn a_newer_format_of_any_file_is_refused_without_a_changed_byte() {
+    let fs = disk();
+    let last_segment = segments(&fs).last().unwrap().clone();
+    let checkpoint = files_ending(&fs, ".ckpt").last().unwrap().clone();
+    // Path, offset of the version, start and end of what its CRC covers.
+    let places = [
+        (PathBuf::from("/data/FORMAT"), 8, 0, 12),
+        (last_segment.clone(), 8, 0, 52),
+        (last_segment, 56 + 4, 56, 56 + 64),
+        (checkpoint, 8, 0, 56),
+    ];
+    for (path, offset, start, seal) in places {
+        let newer = copy(&fs);
+        newer.edit(&path, |bytes| raise_version(bytes, offset, start, seal)).unwrap();
+        let before = everything(&newer);
+        let refused = examine(&newer).refused;
+        assert!(
+            matches!(refused, Some(JournalError::NewerFormat { found: 2, known: 1, .. })),
+            "{}: {refused:?}",
+            path.display()
+        );
+        assert_eq!(everything(&newer), before, "{}", path.display());
+    }
+}

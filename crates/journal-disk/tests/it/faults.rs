@@ -1,0 +1,124 @@
+//! One call to the operating system fails, each in turn (SQLite's loop): nothing is acknowledged from then on, the
+//! engine says that it stopped, and the next process finds everything that was acknowledged.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use journal::{Checkpoint, Health, Journal, JournalError, Log};
+use journal_disk::{
+    DiskJournal,
+    fs::sim::{Loss, SimFs},
+};
+
+use crate::support::{LOG, append, drive, open, read_all, record};
+
+const APPENDS: u64 = 60;
+
+/// How far a workload came.
+#[derive(Default)]
+struct Progress {
+    acknowledged: u64,
+    /// Something failed.
+    failed: bool,
+}
+
+/// Appends, checkpoints and trims until something fails.
+fn work(fs: &SimFs, progress: &mut Progress) -> Result<(), JournalError> {
+    let journal = open(fs)?;
+    let log = drive(&journal, journal.open(LOG))?;
+    for number in 0..APPENDS {
+        let appended = drive(&journal, append_or_refused(&*log, record(number)));
+        progress.failed |= appended.is_err();
+        if appended.is_ok() {
+            assert!(!progress.failed, "an append was acknowledged after a failure");
+            progress.acknowledged += 1;
+        }
+        if number % 10 == 9 {
+            let kept = upkeep(&journal, &*log, number);
+            progress.failed |= kept.is_err();
+        }
+    }
+    let poisoned = matches!(&*journal.health().borrow(), Health::Poisoned(_));
+    assert_eq!(poisoned, progress.failed, "a failure poisons, and nothing else does");
+    let closed = drive(&journal, journal.close());
+    assert!(closed.is_err() || !poisoned, "an engine that stopped cannot close in good order");
+    closed
+}
+
+async fn append_or_refused(log: &dyn Log, record: Vec<u8>) -> Result<(), String> {
+    let started = crate::support::start_append(log, record).await.map_err(|error| error.to_string())?;
+    started.wait().await.map_err(|error| error.to_string())
+}
+
+fn upkeep(journal: &DiskJournal, log: &dyn Log, number: u64) -> Result<(), JournalError> {
+    let as_of = *log.tail().borrow();
+    let state = Bytes::from(record(number));
+    drive(
+        journal,
+        log.save_checkpoint(Checkpoint { replay_from: as_of.saturating_sub(3).max(1), as_of, state }),
+    )?;
+    drive(journal, log.trim(as_of))?;
+    Ok(())
+}
+
+fn check_acknowledged(fs: &SimFs, acknowledged: u64) {
+    let journal = open(fs).expect("the next process starts");
+    let log = drive(&journal, journal.open(LOG)).expect("the log opens");
+    assert!(*log.tail().borrow() > acknowledged, "{acknowledged} were acknowledged");
+    let read = read_all(&*log);
+    assert_eq!(read.damaged, []);
+    for (position, found) in read.records {
+        assert_eq!(found, record(position - 1), "at {position}");
+    }
+    drive(&journal, append(&*log, b"next".to_vec())).unwrap();
+}
+
+#[test]
+fn whichever_call_fails_nothing_is_acknowledged_after_it_and_nothing_acknowledged_is_lost() {
+    for failing in 1.. {
+        let fs = SimFs::default();
+        fs.fail_call(failing);
+        let mut progress = Progress::default();
+        let outcome = work(&fs, &mut progress);
+        if fs.calls() < failing {
+            assert_eq!(outcome, Ok(()));
+            assert!(failing > 200, "the workload makes calls");
+            println!("calls={}", failing - 1);
+            return;
+        }
+        assert!(outcome.is_err() || progress.failed, "call {failing} failed and no one was told");
+        for loss in [Loss::Everything, Loss::Nothing, Loss::Some(failing), Loss::Sectors(512, failing)] {
+            check_acknowledged(&fs.crash(loss), progress.acknowledged);
+        }
+    }
+}
+
+#[test]
+fn a_failed_sync_is_not_believed_when_the_next_one_succeeds() {
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = drive(&journal, journal.open(LOG)).unwrap();
+    drive(&journal, append(&*log, record(0))).unwrap();
+    // A write, then its sync.
+    fs.fail_call(fs.calls() + 2);
+    drive(&journal, append(&*log, record(1))).unwrap_err();
+    drop((log, journal));
+
+    // The page cache still shows the record; the next process must not trust it before it has written it again.
+    let journal = open(&fs).unwrap();
+    let log = drive(&journal, journal.open(LOG)).unwrap();
+    let shown = *log.tail().borrow();
+    let crashed = fs.crash(Loss::Everything);
+    check_acknowledged(&crashed, shown - 1);
+}
+
+#[test]
+fn threads_end_and_the_directory_is_free_when_the_journal_is_dropped() {
+    let fs = SimFs::default();
+    for _ in 0..20 {
+        let clock = Arc::new(types::SystemClock::start());
+        let journal =
+            DiskJournal::open(Arc::new(fs.clone()), "/data", crate::support::small(), clock).unwrap();
+        drop(journal);
+    }
+}
