@@ -1,0 +1,46 @@
+//! `grpc.health.v1`, as the broker's health says.
+
+use broker::HealthState;
+use fanfare_proto::{encoded, v1};
+use tokio::sync::watch;
+use tonic::server::NamedService;
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+/// Reports every change until the broker is gone. The empty name is the server as a whole.
+pub(crate) async fn follow(reporter: HealthReporter, mut health: watch::Receiver<HealthState>) {
+    loop {
+        let (publishing, everything_else) = statuses(&health.borrow_and_update());
+        reporter.set_service_status(PUBLISHER, publishing).await;
+        for name in OTHERS {
+            reporter.set_service_status(name, everything_else).await;
+        }
+        if health.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+const PUBLISHER: &str = name::<v1::publisher_service_server::PublisherServiceServer<()>>();
+
+const OTHERS: [&str; 5] = [
+    "",
+    name::<v1::admin_service_server::AdminServiceServer<()>>(),
+    name::<encoded::subscriber_service_server::SubscriberServiceServer<()>>(),
+    name::<v1::subscription_service_server::SubscriptionServiceServer<()>>(),
+    name::<v1::topic_service_server::TopicServiceServer<()>>(),
+];
+
+const fn name<S: NamedService>() -> &'static str {
+    S::NAME
+}
+
+/// Publishing, and everything else: on a full disk acks and deliveries go on.
+fn statuses(state: &HealthState) -> (ServingStatus, ServingStatus) {
+    match state {
+        HealthState::Serving => (ServingStatus::Serving, ServingStatus::Serving),
+        HealthState::OutOfSpace => (ServingStatus::NotServing, ServingStatus::Serving),
+        HealthState::Draining | HealthState::Poisoned(_) => {
+            (ServingStatus::NotServing, ServingStatus::NotServing)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The services of `fanfare.v1` over a [`broker::Broker`].
+//!
+//! Each request goes the same way: read every field and check it ([`convert`], [`check`]), ask the broker, convert its
+//! answer, or turn its error into a refusal ([`status`]), which is what becomes a gRPC status with details.
+//!
+//! # Invariants
+//!
+//! - The only crate that knows the wire. A message is encoded once, here, when it is published, and never decoded again.
+//! - Every refusal has a [`Reason`] from one table; docs/ERRORS.md is the same table for people.
+//! - Nothing is buffered without a bound: unary answers have limits, streams have flow control and bounded channels.
+//! - No state: what two calls share is the broker's.
+//!
+//! # Limits
+//!
+//! Those of the API are in [`types::limits`], those of the transport in [`Config`].
+
+#![forbid(unsafe_code)]
+
+mod admin;
+mod check;
+mod config;
+mod connections;
+mod convert;
+mod guard;
+mod health;
+mod intake;
+mod mask;
+mod origin;
+mod page_token;
+mod publish_stream;
+mod publisher;
+mod reason;
+mod refusal;
+mod server;
+mod status;
+mod streaming_pull;
+mod subscriber;
+mod subscriptions;
+mod topics;
+
+pub use admin::ServerInfo;
+pub use config::Config;
+pub use origin::CorrelationIds;
+pub use reason::Reason;
+pub use refusal::ERROR_DOMAIN;
+pub use server::{Drained, ServeError, serve, services};
+
+use refusal::Refusal;
+use tonic::{Response, Status};
+
+/// The answer of a unary call; a refusal is logged here, once.
+fn answer<T>(method: &'static str, result: Result<T, Refusal>) -> Result<Response<T>, Status> {
+    result.map(Response::new).map_err(|refusal| {
+        refusal.log(method, None);
+        refusal.into()
+    })
+}

@@ -1,0 +1,134 @@
+//! Update masks: which settings a request changes.
+//!
+//! A mask is taken literally. An empty one is refused, because a client that forgot it would reset every setting; a path
+//! that names no setting, or one that is fixed, is refused by its name.
+
+use prost_types::FieldMask;
+use types::{SubscriptionSettings, TopicSettings};
+
+use crate::{check, refusal::Refusal};
+
+/// Paths of one mask, at most.
+const PATHS: usize = 64;
+
+/// Takes one setting over from the request's settings.
+type Take<S> = fn(&S, &mut S);
+
+/// The settings that a mask named.
+#[derive(Debug)]
+pub(crate) struct Mask<S: 'static>(Vec<Take<S>>);
+
+impl<S> Mask<S> {
+    /// Takes over every setting named; the others stay.
+    pub(crate) fn apply(&self, given: &S, current: &mut S) {
+        for take in &self.0 {
+            take(given, current);
+        }
+    }
+}
+
+const TOPIC: &[(&str, Take<TopicSettings>)] = &[
+    ("retention", |given, current| current.retention = given.retention.clone()),
+    ("retention.max_age", |given, current| current.retention.max_age = given.retention.max_age),
+    ("retention.max_bytes", |given, current| current.retention.max_bytes = given.retention.max_bytes),
+    ("retention.at_max_bytes", |given, current| {
+        current.retention.at_max_bytes = given.retention.at_max_bytes;
+    }),
+    ("keep_settled", |given, current| current.keep_settled = given.keep_settled),
+    ("deduplication_window", |given, current| current.deduplication_window = given.deduplication_window),
+    ("labels", |given, current| current.labels = given.labels.clone()),
+];
+
+const SUBSCRIPTION: &[(&str, Take<SubscriptionSettings>)] = &[
+    ("ack_deadline", |given, current| current.ack_deadline = given.ack_deadline),
+    ("retry", |given, current| current.retry = given.retry.clone()),
+    ("max_attempts", |given, current| current.max_attempts = given.max_attempts),
+    ("when_exhausted", |given, current| current.when_exhausted = given.when_exhausted),
+    ("max_in_flight", |given, current| current.max_in_flight = given.max_in_flight),
+    ("expire_unused_after", |given, current| current.expire_unused_after = given.expire_unused_after),
+    ("labels", |given, current| current.labels = given.labels.clone()),
+];
+
+/// The mask of `UpdateTopic`.
+pub(crate) fn topic(mask: Option<FieldMask>) -> Result<Mask<TopicSettings>, Refusal> {
+    read(mask, TOPIC, &[])
+}
+
+/// The mask of `UpdateSubscription`.
+pub(crate) fn subscription(mask: Option<FieldMask>) -> Result<Mask<SubscriptionSettings>, Refusal> {
+    read(mask, SUBSCRIPTION, &["ordered"])
+}
+
+fn read<S>(mask: Option<FieldMask>, known: &[(&str, Take<S>)], fixed: &[&str]) -> Result<Mask<S>, Refusal> {
+    let paths = mask.unwrap_or_default().paths;
+    check::length("update_mask", paths.len(), 1..=PATHS)?;
+    paths.iter().map(|path| find(path, known, fixed)).collect::<Result<_, _>>().map(Mask)
+}
+
+fn find<S>(path: &str, known: &[(&str, Take<S>)], fixed: &[&str]) -> Result<Take<S>, Refusal> {
+    if fixed.contains(&path) {
+        return Err(Refusal::field("update_mask", format_args!("{path:?} is fixed at creation")));
+    }
+    known.iter().find(|(name, _)| *name == path).map(|(_, take)| *take).ok_or_else(|| {
+        let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+        Refusal::field("update_mask", format_args!("{path:?} is no setting; there are {}", names.join(", ")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn paths(paths: &[&str]) -> Option<FieldMask> {
+        Some(FieldMask { paths: paths.iter().map(ToString::to_string).collect() })
+    }
+
+    fn refused<S: std::fmt::Debug>(mask: Result<Mask<S>, Refusal>) -> String {
+        format!("{:?}", mask.unwrap_err())
+    }
+
+    #[test]
+    fn only_what_the_mask_names_changes() {
+        let mut given = TopicSettings { keep_settled: true, ..TopicSettings::default() };
+        given.retention.max_age = Duration::from_secs(77);
+        given.retention.max_bytes = Some(1 << 30);
+        let mut current = TopicSettings { deduplication_window: Duration::ZERO, ..TopicSettings::default() };
+        topic(paths(&["retention.max_age"])).unwrap().apply(&given, &mut current);
+        let mut expected = TopicSettings { deduplication_window: Duration::ZERO, ..TopicSettings::default() };
+        expected.retention.max_age = Duration::from_secs(77);
+        assert_eq!(current, expected);
+    }
+
+    #[test]
+    fn every_path_takes_its_own_setting() {
+        for (name, take) in TOPIC {
+            let mut given = TopicSettings { keep_settled: true, ..TopicSettings::default() };
+            given.deduplication_window = Duration::ZERO;
+            given.labels.insert("a".into(), "b".into());
+            given.retention.max_age = Duration::from_secs(77);
+            given.retention.max_bytes = Some(1 << 30);
+            given.retention.at_max_bytes = types::ByteLimitAction::DropOldest;
+            let mut current = TopicSettings::default();
+            take(&given, &mut current);
+            assert_ne!(current, TopicSettings::default(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_empty_or_missing_mask_is_refused() {
+        assert!(refused(topic(None)).contains("must have 1 to 64"));
+        assert!(refused(subscription(paths(&[]))).contains("must have 1 to 64"));
+        assert!(refused(topic(paths(&["labels"; 65]))).contains("must have 1 to 64"));
+    }
+
+    #[test]
+    fn an_unknown_or_fixed_setting_is_refused_by_its_name() {
+        for bad in ["", "*", "name", "labels.a", "retention.", "Retention", "settings.labels"] {
+            assert!(refused(topic(paths(&["labels", bad]))).contains("is no setting"), "{bad}");
+        }
+        assert!(refused(subscription(paths(&["ordered"]))).contains("fixed at creation"));
+        assert!(refused(subscription(paths(&["topic"]))).contains("topic"));
+    }
+}

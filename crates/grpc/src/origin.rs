@@ -1,0 +1,121 @@
+//! Where a publish comes from: the correlation ID and the trace that its request headers carry.
+
+use std::{fmt, sync::Arc};
+
+use data_encoding::HEXLOWER;
+use telemetry::TraceContext;
+use tonic::metadata::MetadataMap;
+use types::limits;
+
+use crate::{
+    check::{self, Charset},
+    refusal::Refusal,
+};
+
+/// The header with the correlation ID of a request's messages.
+const CORRELATION_ID: &str = "x-correlation-id";
+
+/// What the headers of a publish say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// For messages that have none of their own.
+    pub(crate) correlation_id: Option<Box<str>>,
+    /// The publisher's trace. A malformed one is none: a broken tracer must not stop messages.
+    pub(crate) trace: Option<TraceContext>,
+}
+
+impl Origin {
+    pub(crate) fn of(headers: &MetadataMap) -> Result<Self, Refusal> {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let trace = TraceContext::parse(text("traceparent"), text("tracestate"));
+        Ok(Self { correlation_id: correlation_id(headers)?, trace })
+    }
+}
+
+fn correlation_id(headers: &MetadataMap) -> Result<Option<Box<str>>, Refusal> {
+    let Some(value) = headers.get(CORRELATION_ID) else { return Ok(None) };
+    let value =
+        value.to_str().map_err(|_| Refusal::field(CORRELATION_ID, "must have visible ASCII characters"))?;
+    if value.is_empty() {
+        return Err(Refusal::field(CORRELATION_ID, "is empty, must have 1 to 128 characters"));
+    }
+    check::text(CORRELATION_ID, value, limits::CORRELATION_ID_BYTES, Charset::VisibleAscii)?;
+    Ok(Some(value.into()))
+}
+
+/// Fills a buffer with random bytes.
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
+
+/// Makes correlation IDs for messages that come without.
+#[derive(Clone)]
+pub struct CorrelationIds(Arc<Fill>);
+
+impl CorrelationIds {
+    /// From the machine's random source.
+    pub fn random() -> Self {
+        // A machine without randomness still gets its messages through; their IDs are then less telling.
+        Self::from_fn(|buffer| _ = getrandom::fill(buffer))
+    }
+
+    /// From a source of one's own, for tests.
+    pub fn from_fn(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(fill))
+    }
+
+    /// 128 random bits as 32 hexadecimal digits.
+    pub(crate) fn next(&self) -> Box<str> {
+        let mut bits = [0; 16];
+        (self.0)(&mut bits);
+        HEXLOWER.encode(&bits).into()
+    }
+}
+
+impl fmt::Debug for CorrelationIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CorrelationIds")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn headers(pairs: &[(&'static str, &str)]) -> MetadataMap {
+        let mut map = MetadataMap::new();
+        for (name, value) in pairs {
+            map.insert(*name, value.parse().unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn headers_give_the_correlation_id_and_the_trace() {
+        let origin =
+            Origin::of(&headers(&[("x-correlation-id", "order-4711"), ("traceparent", PARENT)])).unwrap();
+        assert_eq!(origin.correlation_id.as_deref(), Some("order-4711"));
+        assert_eq!(origin.trace.unwrap().traceparent(), PARENT);
+    }
+
+    #[test]
+    fn a_malformed_trace_is_none_and_no_error() {
+        let origin = Origin::of(&headers(&[("traceparent", "00-zz"), ("tracestate", "a=b")])).unwrap();
+        assert_eq!(origin, Origin::default());
+    }
+
+    #[test]
+    fn a_malformed_correlation_id_is_refused() {
+        for bad in ["", "a b", &"x".repeat(129)] {
+            assert!(Origin::of(&headers(&[("x-correlation-id", bad)])).is_err(), "{bad:?}");
+        }
+        assert!(Origin::of(&headers(&[("x-correlation-id", &"x".repeat(128))])).is_ok());
+    }
+
+    #[test]
+    fn a_generated_correlation_id_is_32_hexadecimal_digits() {
+        assert_eq!(&*CorrelationIds::from_fn(|buffer| buffer.fill(0xab)).next(), "ab".repeat(16));
+        let ids = CorrelationIds::random();
+        assert_ne!(ids.next(), ids.next());
+    }
+}

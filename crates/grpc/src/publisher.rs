@@ -1,0 +1,104 @@
+use broker::{Accepted, Broker, Published};
+use fanfare_proto::v1::{self, publisher_service_server::PublisherService};
+use tonic::{Request, Response, Status, Streaming};
+use types::TopicName;
+
+use crate::{
+    answer, check,
+    convert::message::{self, Stamp},
+    origin::{CorrelationIds, Origin},
+    publish_stream::{self, Answers},
+    refusal::Refusal,
+};
+
+/// `fanfare.v1.PublisherService` over the broker.
+#[derive(Debug, Clone)]
+pub(crate) struct Publisher {
+    pub(crate) broker: Broker,
+    pub(crate) ids: CorrelationIds,
+}
+
+#[tonic::async_trait]
+impl PublisherService for Publisher {
+    async fn publish(
+        &self,
+        request: Request<v1::PublishRequest>,
+    ) -> Result<Response<v1::PublishResponse>, Status> {
+        answer("Publish", self.publish_one(request).await)
+    }
+
+    type PublishStreamStream = Answers;
+
+    async fn publish_stream(
+        &self,
+        request: Request<Streaming<v1::PublishStreamRequest>>,
+    ) -> Result<Response<Answers>, Status> {
+        let origin =
+            Origin::of(request.metadata()).inspect_err(|refusal| refusal.log("PublishStream", None))?;
+        Ok(Response::new(publish_stream::answers(self.clone(), origin, request.into_inner())))
+    }
+}
+
+impl Publisher {
+    async fn publish_one(
+        &self,
+        request: Request<v1::PublishRequest>,
+    ) -> Result<v1::PublishResponse, Refusal> {
+        let origin = Origin::of(request.metadata())?;
+        let request = request.into_inner();
+        let topic = check::topic("topic", &request.topic)?;
+        let results = self.accept(topic, request.messages, &origin).await?.results().await?;
+        Ok(v1::PublishResponse { results })
+    }
+
+    /// Gives the messages their places. From here on they are stored, whether or not someone waits for the answer.
+    pub(crate) async fn accept(
+        &self,
+        topic: TopicName,
+        messages: Vec<v1::NewMessage>,
+        origin: &Origin,
+    ) -> Result<OnTheirWay, Refusal> {
+        let stamp = Stamp {
+            now: self.broker.now(),
+            origin,
+            ids: &self.ids,
+            max_message_bytes: self.broker.config().max_message_bytes,
+        };
+        let messages = message::accept(messages, &stamp)?;
+        let correlation_ids = messages.iter().map(|message| message.meta.correlation_id.clone()).collect();
+        let accepted = self.broker.accept(&topic, messages).await?;
+        Ok(OnTheirWay { topic, correlation_ids, accepted })
+    }
+}
+
+/// Messages that have their places and are not durable yet.
+#[must_use = "nothing is answered before it is durable"]
+#[derive(Debug)]
+pub(crate) struct OnTheirWay {
+    topic: TopicName,
+    correlation_ids: Vec<Box<str>>,
+    accepted: Accepted,
+}
+
+impl OnTheirWay {
+    /// Waits until all are durable; one result a message, in order.
+    pub(crate) async fn results(self) -> Result<Vec<v1::PublishResult>, Refusal> {
+        let published = self.accepted.durable().await?;
+        let results = published.into_iter().zip(self.correlation_ids);
+        Ok(results
+            .map(|(published, correlation_id)| result(&self.topic, published, correlation_id))
+            .collect())
+    }
+}
+
+fn result(topic: &TopicName, published: Published, correlation_id: Box<str>) -> v1::PublishResult {
+    let message_id = published.id.to_string();
+    tracing::debug!(%topic, message_id, %correlation_id, deduplicated = published.deduplicated, "published");
+    v1::PublishResult {
+        message_id,
+        sequence: published.id.sequence,
+        deduplicated: published.deduplicated,
+        matched_subscriptions: published.matched,
+        correlation_id: correlation_id.into(),
+    }
+}

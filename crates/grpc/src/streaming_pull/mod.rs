@@ -1,0 +1,53 @@
+//! `StreamingPull`: deliveries out, settlements in, on one stream.
+//!
+//! # Invariants
+//!
+//! - One task a stream. It leases messages only when flow control has room *and* there is a free place in the channel to
+//!   the client, so a client that does not read holds one frame in memory and no more.
+//! - What was leased and never handed to the transport goes back uncounted when the client is gone.
+//! - A settlement is confirmed, if asked for, once it is durable, in the order of the requests.
+//! - The end is always a status: OK after the client closed its side, UNAVAILABLE at shutdown, else the error.
+//!
+//! # Limits
+//!
+//! - One frame holds about [`FRAME_BYTES`] or [`FRAME_MESSAGES`] (a larger message goes alone).
+//! - At most [`SETTLING`] requests wait for the disk; then no further one is read.
+
+mod flow;
+mod opening;
+mod outbound;
+mod requests;
+mod session;
+
+use std::time::Duration;
+
+use broker::Broker;
+use fanfare_proto::v1;
+use futures_util::StreamExt as _;
+pub(crate) use outbound::Deliveries;
+use tonic::{Status, Streaming};
+
+use crate::intake;
+use opening::Opening;
+use session::Session;
+
+/// Bytes of messages in one frame.
+const FRAME_BYTES: u64 = 1 << 20;
+/// Messages in one frame.
+const FRAME_MESSAGES: usize = 1_000;
+/// Requests whose settlements are not durable yet, of one stream.
+const SETTLING: usize = 64;
+
+/// Reads the first request and starts the stream's task, which ends by itself when the stream does.
+pub(crate) async fn open(
+    broker: &Broker,
+    mut requests: Streaming<v1::StreamingPullRequest>,
+    settle_grace: Duration,
+) -> Result<Deliveries, Status> {
+    let first = requests.message().await.map_err(|status| intake::refined(status, "acks"))?;
+    let opening = Opening::read(broker, first).inspect_err(|refusal| refusal.log("StreamingPull", None))?;
+    let (sender, deliveries) = outbound::channel();
+    let session = Session::new(broker.clone(), opening, sender);
+    tokio::spawn(session.run(requests.boxed(), settle_grace));
+    Ok(deliveries)
+}

@@ -1,0 +1,234 @@
+use std::time::Duration;
+
+use broker::{Ask, Broker, Consumer, Delivery, HealthState, SettleError, Subscriber, Unavailable};
+use fanfare_proto::{encoded::StreamingPullResponse, v1};
+use futures_util::{
+    FutureExt as _, StreamExt as _,
+    future::{self, BoxFuture},
+    stream::{BoxStream, FuturesOrdered},
+};
+use tokio::{
+    select,
+    sync::{
+        mpsc::{self, OwnedPermit},
+        watch,
+    },
+    time,
+};
+use tonic::Status;
+use types::SubscriptionUid;
+
+use super::{
+    SETTLING,
+    flow::Outstanding,
+    opening::Opening,
+    outbound::{Frame, Sender},
+    requests::Settlements,
+};
+use crate::{convert::delivery, intake, reason::Reason, refusal::Refusal};
+
+/// The client's side.
+pub(crate) type Requests = BoxStream<'static, Result<v1::StreamingPullRequest, Status>>;
+
+/// Results of one request, to come when they are durable.
+type Settling = BoxFuture<'static, Result<StreamingPullResponse, SettleError>>;
+
+/// The state of one stream.
+pub(crate) struct Session {
+    broker: Broker,
+    subscriber: Subscriber,
+    consumer: Consumer,
+    uid: SubscriptionUid,
+    outstanding: Outstanding,
+    confirm: bool,
+    settling: FuturesOrdered<Settling>,
+    /// Settlements of the first request.
+    first: Settlements,
+    sender: Sender,
+}
+
+/// Why a stream ends.
+enum End {
+    /// The client closed its side, and everything it sent is durable.
+    Closed,
+    /// The client is gone.
+    Gone,
+    /// With an error.
+    Error(Status),
+}
+
+impl From<Refusal> for End {
+    fn from(refusal: Refusal) -> Self {
+        refusal.log("StreamingPull", None);
+        Self::Error(refusal.into())
+    }
+}
+
+/// What happens next on a stream.
+enum Event {
+    Request(Option<Result<v1::StreamingPullRequest, Status>>),
+    Durable(Result<StreamingPullResponse, SettleError>),
+    Leased(OwnedPermit<Frame>, Vec<Delivery>),
+    LeaseEnded,
+    /// The broker stops delivering, for this reason.
+    Stopped(Refusal),
+    Gone,
+}
+
+/// How far the stream has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Deliveries and settlements.
+    Open,
+    /// The client has closed its side: what it sent becomes durable, then the stream ends.
+    Closing,
+    /// The broker shuts down: what is outstanding can still be settled.
+    Draining,
+}
+
+impl Session {
+    pub(crate) fn new(broker: Broker, opening: Opening, sender: Sender) -> Self {
+        Self {
+            broker,
+            subscriber: opening.subscriber,
+            consumer: opening.consumer,
+            uid: opening.uid,
+            outstanding: opening.outstanding,
+            confirm: opening.confirm,
+            settling: FuturesOrdered::new(),
+            first: opening.settlements,
+            sender,
+        }
+    }
+
+    /// Runs the stream to its end. After the broker began to shut down that is at most `settle_grace` away.
+    pub(crate) async fn run(mut self, requests: Requests, settle_grace: Duration) {
+        let mut health = self.broker.health();
+        let grace = async {
+            stopped(&mut health).await;
+            time::sleep(settle_grace).await;
+        };
+        let end = select! {
+            end = self.serve(requests) => end,
+            () = grace => End::from(Refusal::from(Unavailable::Draining)),
+        };
+        let status = match end {
+            End::Closed | End::Gone => None,
+            End::Error(status) => Some(status),
+        };
+        self.consumer.release(&self.sender.finish(status).await);
+    }
+
+    async fn serve(&mut self, mut requests: Requests) -> End {
+        let mut health = self.broker.health();
+        let mut phase = Phase::Open;
+        let first = std::mem::take(&mut self.first);
+        if let Err(end) = self.settle(first).await {
+            return end;
+        }
+        loop {
+            if let Some(end) = self.over(phase) {
+                return end;
+            }
+            let event = self.next_event(phase, &mut requests, &mut health).await;
+            if let Err(end) = self.handle(event, &mut phase).await {
+                return end;
+            }
+        }
+    }
+
+    /// Whether nothing is left to do.
+    fn over(&self, phase: Phase) -> Option<End> {
+        match phase {
+            Phase::Closing if self.settling.is_empty() => Some(End::Closed),
+            Phase::Draining if self.settling.is_empty() && self.outstanding.is_empty() => {
+                Some(Refusal::from(Unavailable::Draining).into())
+            }
+            _ => None,
+        }
+    }
+
+    async fn next_event(
+        &mut self,
+        phase: Phase,
+        requests: &mut Requests,
+        health: &mut watch::Receiver<HealthState>,
+    ) -> Event {
+        let now = self.broker.now();
+        self.outstanding.expire(now);
+        let room = self.outstanding.room().filter(|_| phase == Phase::Open);
+        let is_full = room.is_none() && phase != Phase::Closing && !self.outstanding.is_empty();
+        let frames = self.sender.frames.clone();
+        select! {
+            request = requests.next(), if phase != Phase::Closing && self.settling.len() < SETTLING => {
+                Event::Request(request)
+            }
+            Some(durable) = self.settling.next(), if !self.settling.is_empty() => Event::Durable(durable),
+            leased = lease(frames, &mut self.consumer, room) => leased,
+            why = stopped(health), if phase == Phase::Open => Event::Stopped(why),
+            () = time::sleep(self.outstanding.earliest_end().since(now)), if is_full => Event::LeaseEnded,
+            () = self.sender.frames.closed() => Event::Gone,
+        }
+    }
+
+    async fn handle(&mut self, event: Event, phase: &mut Phase) -> Result<(), End> {
+        match event {
+            Event::Request(Some(Ok(request))) => {
+                self.settle(Settlements::read_later(request, self.uid)?).await?;
+            }
+            Event::Request(Some(Err(status))) => return Err(End::Error(intake::refined(status, "acks"))),
+            Event::Request(None) => *phase = Phase::Closing,
+            Event::Durable(results) => self.report(results.map_err(Refusal::from)?).await?,
+            Event::Leased(place, deliveries) => self.deliver(place, deliveries),
+            Event::Stopped(refusal) if refusal.reason() == Reason::BrokerDraining => *phase = Phase::Draining,
+            Event::Stopped(refusal) => return Err(refusal.into()),
+            Event::LeaseEnded => self.outstanding.expire(self.broker.now()),
+            Event::Gone => return Err(End::Gone),
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self, settlements: Settlements) -> Result<(), End> {
+        if settlements.is_empty() {
+            return Ok(());
+        }
+        let settled = settlements.settle(&self.subscriber, &mut self.outstanding).await;
+        self.settling.push_back(settled.map_err(Refusal::from)?.durable().boxed());
+        Ok(())
+    }
+
+    async fn report(&mut self, results: StreamingPullResponse) -> Result<(), End> {
+        if !self.confirm {
+            return Ok(());
+        }
+        let frame = Frame { response: results, leases: Vec::new() };
+        self.sender.frames.send(frame).await.map_err(|_| End::Gone)
+    }
+
+    fn deliver(&mut self, place: OwnedPermit<Frame>, deliveries: Vec<Delivery>) {
+        self.outstanding.delivered(&deliveries);
+        let leases = deliveries.iter().map(|delivery| delivery.ack_id).collect();
+        let messages = deliveries.into_iter().map(delivery::to_proto).collect();
+        place.send(Frame { response: StreamingPullResponse { messages, ..Default::default() }, leases });
+    }
+}
+
+/// Leases what there is room for, once a frame can be sent. Dropping it leases nothing.
+async fn lease(frames: mpsc::Sender<Frame>, consumer: &mut Consumer, room: Option<Ask>) -> Event {
+    let Some(ask) = room else { return future::pending().await };
+    let Ok(place) = frames.reserve_owned().await else { return Event::Gone };
+    match consumer.next(ask).await {
+        Ok(deliveries) => Event::Leased(place, deliveries),
+        Err(error) => Event::Stopped(error.into()),
+    }
+}
+
+/// Returns when the broker stops delivering, and why.
+async fn stopped(health: &mut watch::Receiver<HealthState>) -> Refusal {
+    let stops = |state: &HealthState| matches!(state, HealthState::Draining | HealthState::Poisoned(_));
+    match health.wait_for(stops).await.as_deref() {
+        Ok(HealthState::Poisoned(why)) => Refusal::new(Reason::JournalPoisoned, why),
+        // Without a sender the broker is gone, which is as good as shut down.
+        _ => Unavailable::Draining.into(),
+    }
+}

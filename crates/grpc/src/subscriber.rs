@@ -1,0 +1,135 @@
+use std::time::Duration;
+
+use broker::{Ask, Broker, Subscriber};
+use fanfare_proto::{
+    encoded::{self, subscriber_service_server::SubscriberService},
+    v1,
+};
+use tokio::time::timeout;
+use tonic::{Request, Response, Status, Streaming};
+use types::{AckId, limits};
+
+use crate::{
+    answer, check,
+    convert::{delivery, outcome, time},
+    refusal::Refusal,
+    streaming_pull::{self, Deliveries},
+};
+
+/// Messages of a pull that does not say how many.
+const PULL_MESSAGES: usize = 100;
+/// What "at once" gives the broker to read a message from the disk.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
+/// `fanfare.v1.SubscriberService` over the broker.
+#[derive(Debug, Clone)]
+pub(crate) struct Subscribers {
+    pub(crate) broker: Broker,
+    pub(crate) settle_grace: Duration,
+}
+
+#[tonic::async_trait]
+impl SubscriberService for Subscribers {
+    async fn pull(
+        &self,
+        request: Request<v1::PullRequest>,
+    ) -> Result<Response<encoded::PullResponse>, Status> {
+        answer("Pull", self.pull_some(request.into_inner()).await)
+    }
+
+    type StreamingPullStream = Deliveries;
+
+    async fn streaming_pull(
+        &self,
+        request: Request<Streaming<v1::StreamingPullRequest>>,
+    ) -> Result<Response<Deliveries>, Status> {
+        let requests = request.into_inner();
+        Ok(Response::new(streaming_pull::open(&self.broker, requests, self.settle_grace).await?))
+    }
+
+    async fn acknowledge(
+        &self,
+        request: Request<v1::AcknowledgeRequest>,
+    ) -> Result<Response<v1::AcknowledgeResponse>, Status> {
+        answer("Acknowledge", self.ack(request.into_inner()).await)
+    }
+
+    async fn nack(&self, request: Request<v1::NackRequest>) -> Result<Response<v1::NackResponse>, Status> {
+        answer("Nack", self.give_back(request.into_inner()).await)
+    }
+
+    async fn extend_lease(
+        &self,
+        request: Request<v1::ExtendLeaseRequest>,
+    ) -> Result<Response<v1::ExtendLeaseResponse>, Status> {
+        answer("ExtendLease", self.extend(request.into_inner()))
+    }
+}
+
+impl Subscribers {
+    async fn pull_some(&self, request: v1::PullRequest) -> Result<encoded::PullResponse, Refusal> {
+        let name = check::subscription("subscription", &request.subscription)?;
+        let ask = ask(&request)?;
+        let wait = time::within("wait", request.wait, Duration::ZERO..=limits::PULL_WAIT_MAX)?;
+        let mut consumer = self.broker.subscriber(&name)?.consumer()?;
+        // Dropping the call leases nothing, so running out of time loses no message.
+        let deliveries = match timeout(wait.unwrap_or_default().max(AT_ONCE), consumer.next(ask)).await {
+            Ok(deliveries) => deliveries?,
+            Err(_) => Vec::new(),
+        };
+        Ok(encoded::PullResponse { messages: deliveries.into_iter().map(delivery::to_proto).collect() })
+    }
+
+    async fn ack(&self, request: v1::AcknowledgeRequest) -> Result<v1::AcknowledgeResponse, Refusal> {
+        let (subscriber, ids) = self.claims(&request.subscription, &request.ack_ids)?;
+        let outcomes = subscriber.acknowledge(&ids).await?.durable().await?;
+        Ok(v1::AcknowledgeResponse { results: outcome::settled(request.ack_ids, outcomes) })
+    }
+
+    async fn give_back(&self, request: v1::NackRequest) -> Result<v1::NackResponse, Refusal> {
+        let (subscriber, ids) = self.claims(&request.subscription, &request.ack_ids)?;
+        let delay = nack_delay("delay", request.delay)?;
+        let ids: Vec<_> = ids.into_iter().map(|id| (id, delay)).collect();
+        let outcomes = subscriber.nack(&ids).await?.durable().await?;
+        Ok(v1::NackResponse { results: outcome::settled(request.ack_ids, outcomes) })
+    }
+
+    fn extend(&self, request: v1::ExtendLeaseRequest) -> Result<v1::ExtendLeaseResponse, Refusal> {
+        let (subscriber, ids) = self.claims(&request.subscription, &request.ack_ids)?;
+        let deadline = lease_length("ack_deadline", request.ack_deadline)?;
+        let deadline = deadline.unwrap_or_else(|| subscriber.settings().ack_deadline);
+        let outcomes = subscriber.extend(&ids, deadline)?;
+        Ok(v1::ExtendLeaseResponse { results: outcome::extended(request.ack_ids, &outcomes) })
+    }
+
+    fn claims(&self, subscription: &str, ack_ids: &[String]) -> Result<(Subscriber, Vec<AckId>), Refusal> {
+        let name = check::subscription("subscription", subscription)?;
+        let ids = check::ack_ids(ack_ids)?;
+        Ok((self.broker.subscriber(&name)?, ids))
+    }
+}
+
+fn ask(request: &v1::PullRequest) -> Result<Ask, Refusal> {
+    let messages = usize::try_from(request.max_messages).unwrap_or(usize::MAX);
+    let bytes = limits::PULL_BYTES as u64;
+    Ok(Ask {
+        max_messages: check::count("max_messages", messages, PULL_MESSAGES, limits::PULL_MESSAGES)?,
+        max_bytes: check::count("max_bytes", request.max_bytes, bytes, bytes)?,
+    })
+}
+
+/// The wait of a nack.
+pub(crate) fn nack_delay(
+    path: impl std::fmt::Display,
+    given: Option<prost_types::Duration>,
+) -> Result<Option<Duration>, Refusal> {
+    time::within(path, given, Duration::ZERO..=limits::NACK_DELAY_MAX)
+}
+
+/// The new length of a lease.
+pub(crate) fn lease_length(
+    path: impl std::fmt::Display,
+    given: Option<prost_types::Duration>,
+) -> Result<Option<Duration>, Refusal> {
+    time::within(path, given, limits::ACK_DEADLINE_MIN..=limits::ACK_DEADLINE_MAX)
+}

@@ -1,0 +1,162 @@
+use broker::{Broker, Page};
+use fanfare_proto::v1::{self, subscription_service_server::SubscriptionService};
+use tonic::{Request, Response, Status};
+use types::SubscriptionName;
+
+use crate::{
+    answer, check,
+    convert::{place, subscription},
+    mask, page_token,
+    refusal::Refusal,
+    topics::page_size,
+};
+
+/// `fanfare.v1.SubscriptionService` over the broker.
+#[derive(Debug, Clone)]
+pub(crate) struct Subscriptions(pub(crate) Broker);
+
+#[tonic::async_trait]
+impl SubscriptionService for Subscriptions {
+    async fn create_subscription(
+        &self,
+        request: Request<v1::CreateSubscriptionRequest>,
+    ) -> Result<Response<v1::CreateSubscriptionResponse>, Status> {
+        answer("CreateSubscription", self.create(request.into_inner()).await)
+    }
+
+    async fn get_subscription(
+        &self,
+        request: Request<v1::GetSubscriptionRequest>,
+    ) -> Result<Response<v1::GetSubscriptionResponse>, Status> {
+        answer("GetSubscription", self.get(&request.into_inner()))
+    }
+
+    async fn update_subscription(
+        &self,
+        request: Request<v1::UpdateSubscriptionRequest>,
+    ) -> Result<Response<v1::UpdateSubscriptionResponse>, Status> {
+        answer("UpdateSubscription", self.update(request.into_inner()).await)
+    }
+
+    async fn list_subscriptions(
+        &self,
+        request: Request<v1::ListSubscriptionsRequest>,
+    ) -> Result<Response<v1::ListSubscriptionsResponse>, Status> {
+        answer("ListSubscriptions", self.list(&request.into_inner()))
+    }
+
+    async fn delete_subscription(
+        &self,
+        request: Request<v1::DeleteSubscriptionRequest>,
+    ) -> Result<Response<v1::DeleteSubscriptionResponse>, Status> {
+        answer("DeleteSubscription", self.delete(&request.into_inner()).await)
+    }
+
+    async fn pause_subscription(
+        &self,
+        request: Request<v1::PauseSubscriptionRequest>,
+    ) -> Result<Response<v1::PauseSubscriptionResponse>, Status> {
+        answer("PauseSubscription", self.pause(&request.into_inner()).await)
+    }
+
+    async fn resume_subscription(
+        &self,
+        request: Request<v1::ResumeSubscriptionRequest>,
+    ) -> Result<Response<v1::ResumeSubscriptionResponse>, Status> {
+        answer("ResumeSubscription", self.resume(&request.into_inner()).await)
+    }
+
+    async fn seek_subscription(
+        &self,
+        request: Request<v1::SeekSubscriptionRequest>,
+    ) -> Result<Response<v1::SeekSubscriptionResponse>, Status> {
+        answer("SeekSubscription", self.seek(request.into_inner()).await)
+    }
+}
+
+impl Subscriptions {
+    async fn create(
+        &self,
+        request: v1::CreateSubscriptionRequest,
+    ) -> Result<v1::CreateSubscriptionResponse, Refusal> {
+        let name = name(&request.name)?;
+        let topic = check::topic("topic", &request.topic)?;
+        let settings = subscription::settings(request.settings)?;
+        let start = place::start(request.start)?;
+        let info = self.0.create_subscription(name, &topic, settings, start).await?;
+        Ok(v1::CreateSubscriptionResponse { subscription: Some(subscription::to_proto(info)) })
+    }
+
+    fn get(&self, request: &v1::GetSubscriptionRequest) -> Result<v1::GetSubscriptionResponse, Refusal> {
+        let info = self.0.subscription(&name(&request.name)?)?;
+        Ok(v1::GetSubscriptionResponse { subscription: Some(subscription::to_proto(info)) })
+    }
+
+    async fn update(
+        &self,
+        request: v1::UpdateSubscriptionRequest,
+    ) -> Result<v1::UpdateSubscriptionResponse, Refusal> {
+        let name = name(&request.name)?;
+        let mask = mask::subscription(request.update_mask)?;
+        let given = subscription::settings(request.settings)?;
+        let info = self.0.update_subscription(&name, move |current| mask.apply(&given, current)).await?;
+        Ok(v1::UpdateSubscriptionResponse { subscription: Some(subscription::to_proto(info)) })
+    }
+
+    fn list(&self, request: &v1::ListSubscriptionsRequest) -> Result<v1::ListSubscriptionsResponse, Refusal> {
+        let topic = match request.topic.as_str() {
+            "" => None,
+            topic => Some(check::topic("topic", topic)?),
+        };
+        let project = match (&topic, request.project.as_str()) {
+            (Some(topic), "") => topic.project().clone(),
+            (_, project) => check::project("project", project)?,
+        };
+        let list = format!("{project} {}", topic.as_ref().map(ToString::to_string).unwrap_or_default());
+        let size = page_size(request.page_size)?;
+        let page = Page { after: page_token::decode(&list, &request.page_token)?, size };
+        let found = self.0.subscriptions(&project, topic.as_ref(), &page);
+        Ok(v1::ListSubscriptionsResponse {
+            subscriptions: found.entries.into_iter().map(subscription::to_proto).collect(),
+            next_page_token: found.next.map(|next| page_token::encode(&list, &next)).unwrap_or_default(),
+        })
+    }
+
+    async fn delete(
+        &self,
+        request: &v1::DeleteSubscriptionRequest,
+    ) -> Result<v1::DeleteSubscriptionResponse, Refusal> {
+        let position = self.0.delete_subscription(&name(&request.name)?).await?;
+        Ok(v1::DeleteSubscriptionResponse { position })
+    }
+
+    async fn pause(
+        &self,
+        request: &v1::PauseSubscriptionRequest,
+    ) -> Result<v1::PauseSubscriptionResponse, Refusal> {
+        let info = self.0.pause(&name(&request.name)?).await?;
+        Ok(v1::PauseSubscriptionResponse { subscription: Some(subscription::to_proto(info)) })
+    }
+
+    async fn resume(
+        &self,
+        request: &v1::ResumeSubscriptionRequest,
+    ) -> Result<v1::ResumeSubscriptionResponse, Refusal> {
+        let info = self.0.resume(&name(&request.name)?).await?;
+        Ok(v1::ResumeSubscriptionResponse { subscription: Some(subscription::to_proto(info)) })
+    }
+
+    async fn seek(
+        &self,
+        request: v1::SeekSubscriptionRequest,
+    ) -> Result<v1::SeekSubscriptionResponse, Refusal> {
+        let name = name(&request.name)?;
+        let (info, next_sequence) = self.0.seek(&name, place::target(request.target)?).await?;
+        let subscription = Some(subscription::to_proto(info));
+        Ok(v1::SeekSubscriptionResponse { subscription, next_sequence })
+    }
+}
+
+fn name(text: &str) -> Result<SubscriptionName, Refusal> {
+    check::subscription("name", text)
+}

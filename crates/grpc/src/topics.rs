@@ -1,0 +1,93 @@
+use broker::{Broker, Page};
+use fanfare_proto::v1::{self, topic_service_server::TopicService};
+use tonic::{Request, Response, Status};
+use types::limits;
+
+use crate::{answer, check, convert::topic, mask, page_token, refusal::Refusal};
+
+/// `fanfare.v1.TopicService` over the broker.
+#[derive(Debug, Clone)]
+pub(crate) struct Topics(pub(crate) Broker);
+
+#[tonic::async_trait]
+impl TopicService for Topics {
+    async fn create_topic(
+        &self,
+        request: Request<v1::CreateTopicRequest>,
+    ) -> Result<Response<v1::CreateTopicResponse>, Status> {
+        answer("CreateTopic", self.create(request.into_inner()).await)
+    }
+
+    async fn get_topic(
+        &self,
+        request: Request<v1::GetTopicRequest>,
+    ) -> Result<Response<v1::GetTopicResponse>, Status> {
+        answer("GetTopic", self.get(&request.into_inner()))
+    }
+
+    async fn update_topic(
+        &self,
+        request: Request<v1::UpdateTopicRequest>,
+    ) -> Result<Response<v1::UpdateTopicResponse>, Status> {
+        answer("UpdateTopic", self.update(request.into_inner()).await)
+    }
+
+    async fn list_topics(
+        &self,
+        request: Request<v1::ListTopicsRequest>,
+    ) -> Result<Response<v1::ListTopicsResponse>, Status> {
+        answer("ListTopics", self.list(&request.into_inner()))
+    }
+
+    async fn delete_topic(
+        &self,
+        request: Request<v1::DeleteTopicRequest>,
+    ) -> Result<Response<v1::DeleteTopicResponse>, Status> {
+        answer("DeleteTopic", self.delete(&request.into_inner()).await)
+    }
+}
+
+impl Topics {
+    async fn create(&self, request: v1::CreateTopicRequest) -> Result<v1::CreateTopicResponse, Refusal> {
+        let name = check::topic("name", &request.name)?;
+        let info = self.0.create_topic(name, topic::settings(request.settings)?).await?;
+        Ok(v1::CreateTopicResponse { topic: Some(topic::to_proto(info)) })
+    }
+
+    fn get(&self, request: &v1::GetTopicRequest) -> Result<v1::GetTopicResponse, Refusal> {
+        let info = self.0.topic(&check::topic("name", &request.name)?)?;
+        Ok(v1::GetTopicResponse { topic: Some(topic::to_proto(info)) })
+    }
+
+    async fn update(&self, request: v1::UpdateTopicRequest) -> Result<v1::UpdateTopicResponse, Refusal> {
+        let name = check::topic("name", &request.name)?;
+        let mask = mask::topic(request.update_mask)?;
+        let given = topic::settings(request.settings)?;
+        let info = self.0.update_topic(&name, move |current| mask.apply(&given, current)).await?;
+        Ok(v1::UpdateTopicResponse { topic: Some(topic::to_proto(info)) })
+    }
+
+    fn list(&self, request: &v1::ListTopicsRequest) -> Result<v1::ListTopicsResponse, Refusal> {
+        let project = check::project("project", &request.project)?;
+        let list = project.to_string();
+        let size = page_size(request.page_size)?;
+        let page = Page { after: page_token::decode(&list, &request.page_token)?, size };
+        let found = self.0.topics(&project, &page);
+        Ok(v1::ListTopicsResponse {
+            topics: found.entries.into_iter().map(topic::to_proto).collect(),
+            next_page_token: found.next.map(|next| page_token::encode(&list, &next)).unwrap_or_default(),
+        })
+    }
+
+    async fn delete(&self, request: &v1::DeleteTopicRequest) -> Result<v1::DeleteTopicResponse, Refusal> {
+        let name = check::topic("name", &request.name)?;
+        self.0.delete_topic(&name, request.force).await?;
+        Ok(v1::DeleteTopicResponse {})
+    }
+}
+
+/// Entries on a page of any list.
+pub(crate) fn page_size(given: u32) -> Result<usize, Refusal> {
+    let given = usize::try_from(given).unwrap_or(usize::MAX);
+    check::count("page_size", given, limits::PAGE_SIZE, limits::PAGE_SIZE_MAX)
+}
