@@ -13,4 +13,5 @@ pub mod logs;
 pub mod metrics;
 mod trace_context;
 
+pub use opentelemetry::KeyValue;
 pub use trace_context::TraceContext;

@@ -14,6 +14,9 @@ use tracing_subscriber::{
 };
 use types::Invalid;
 
+/// What libraries say about themselves at level info. What the operator's filter says of them comes later, and wins.
+const QUIET: &str = "opentelemetry=warn,opentelemetry_sdk=warn";
+
 /// What an operator can choose about the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -94,7 +97,8 @@ where
             fmt::layer().with_ansi(terminal).with_writer(writer).boxed()
         }
     };
-    Ok(tracing_subscriber::registry().with(lines.with_filter(EnvFilter::new(&config.filter))))
+    let filter = EnvFilter::new(format!("{QUIET},{}", config.filter));
+    Ok(tracing_subscriber::registry().with(lines.with_filter(filter)))
 }
 
 #[cfg(test)]

@@ -85,8 +85,6 @@ catalogue! {
     READY = gauge(Label::None, "fanfare.ready", "", "1 if the broker serves, 0 while it recovers, drains or has failed");
     /// Time of recovery.
     RECOVERY_DURATION = gauge(Label::None, "fanfare.recovery.duration", SECONDS, "Time that recovery took at this start");
-    /// Open HTTP connections.
-    HTTP_CONNECTIONS = gauge(Label::None, "fanfare.http.connections", "{connection}", "Connections to the HTTP port");
 
     /// Topics.
     TOPICS = gauge(Label::None, "fanfare.topics", "{topic}", "Topics that exist");
@@ -109,6 +107,9 @@ catalogue! {
     /// Dead letters.
     MESSAGES_DEAD_LETTERED = counter(Label::None, "fanfare.messages.dead_lettered", MESSAGES,
         "Messages that exhausted their attempts and entered the dead-letter store, since the start");
+    /// Damage.
+    DAMAGED_POSITIONS = counter(Label::None, "fanfare.log.damaged.positions", "{position}",
+        "Log positions that readers found damaged, each time they did, since the start");
 
     /// Messages of a topic.
     TOPIC_PUBLISHED = counter(Label::Topic, "fanfare.topic.messages.published", MESSAGES, "Messages ever accepted by the topic");

@@ -1,0 +1,41 @@
+//! What the process says when it ends, and with which code.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use crate::{config::ConfigError, run::RunError};
+
+/// Something failed that has no code of its own.
+const FAILED: u8 = 1;
+/// The configuration or the command line is wrong; nothing was started. (clap's code, too.)
+const USAGE: u8 = 2;
+/// Another process uses the data directory.
+const IN_USE: u8 = 3;
+/// The journal failed while the broker ran; nothing was acknowledged after that.
+const JOURNAL_FAILED: u8 = 4;
+/// A second signal ended it before it had stopped cleanly: 128 and SIGINT's number, as shells count.
+pub(crate) const INTERRUPTED: i32 = 130;
+
+/// Says what went wrong, if anything: as a log line if the log is set up, as plain text if not.
+pub(crate) fn code(outcome: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!("{error:#}");
+    } else {
+        let _ = writeln!(io::stderr(), "fanfare: {error:#}");
+    }
+    ExitCode::from(number(&error))
+}
+
+fn number(error: &anyhow::Error) -> u8 {
+    if error.is::<ConfigError>() {
+        return USAGE;
+    }
+    match error.downcast_ref::<RunError>() {
+        Some(RunError::InUse(_)) => IN_USE,
+        Some(RunError::JournalFailed(_)) => JOURNAL_FAILED,
+        _ => FAILED,
+    }
+}

@@ -1,0 +1,50 @@
+//! The composition root: configuration, wiring, life cycle. The binary `fanfare` is a `main` that calls this.
+//!
+//! # Invariants
+//!
+//! - It is the only crate that names an engine ([`config::Engine`]); everything below works on a `Journal`.
+//! - The configuration is complete and checked before a port is bound or the data directory is touched.
+//! - It holds no logic of the broker: what is here starts things, stops them, and says how they are.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod config;
+mod engine;
+mod exit;
+mod http;
+mod observe;
+mod process;
+mod readiness;
+mod recovering;
+mod run;
+mod serving;
+mod shutdown;
+
+pub use config::Config;
+pub use run::{Listeners, RunError, run};
+
+/// Runs the broker as a process: with its log, its signals and a runtime of its own.
+fn serve(config: Config) -> anyhow::Result<()> {
+    telemetry::logs::init(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let signals = shutdown::Signals::take()?;
+        let listeners = Listeners::bind(&config).await?;
+        announce(&config, &listeners)?;
+        run(listeners, config, signals.first()).await?;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// The start-up lines: what runs, where, and what it promises.
+fn announce(config: &Config, listeners: &Listeners) -> std::io::Result<()> {
+    let (grpc, http) = (listeners.grpc.local_addr()?, listeners.http.local_addr()?);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %grpc, %http, "fanfare is listening");
+    if !grpc.ip().is_loopback() {
+        tracing::warn!(%grpc, "nothing is authenticated: whoever reaches the gRPC port may publish, consume and delete");
+    }
+    engine::announce(config);
+    Ok(())
+}

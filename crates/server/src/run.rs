@@ -1,0 +1,160 @@
+//! The life of the process: listen, recover, serve, drain, close.
+//!
+//! # Invariants
+//!
+//! - Both ports are bound before anything else, and both answer from then on: while the log is being read, health and
+//!   `/readyz` say so and every other call is `UNAVAILABLE`.
+//! - `/readyz` turns to 503 before anything is taken away, whether for a drain or for a failure.
+//! - It ends: a drain takes `shutdown_timeout` at most, plus the time for a last checkpoint.
+//! - Nothing here touches the process (signals, exit codes, the log): tests and other programs run it as it is.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use broker::{Broker, OpenError};
+use journal::JournalError;
+use telemetry::metrics::MetricsError;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Config,
+    engine,
+    http::{self, Probes},
+    observe,
+    process::Process,
+    recovering, serving,
+};
+
+/// The ports, bound.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For gRPC.
+    pub grpc: TcpListener,
+    /// For `/livez`, `/readyz`, `/metrics`.
+    pub http: TcpListener,
+}
+
+impl Listeners {
+    /// Binds what the configuration says.
+    ///
+    /// # Errors
+    /// [`RunError::Bind`].
+    pub async fn bind(config: &Config) -> Result<Self, RunError> {
+        Ok(Self {
+            grpc: bind("listen", config.listen).await?,
+            http: bind("http_listen", config.http_listen).await?,
+        })
+    }
+}
+
+async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|error| RunError::Bind { key, address, error })
+}
+
+/// Why the process did not end as it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A port cannot be had. Nothing was opened.
+    #[error("cannot listen on {address} (setting {key}): {error}")]
+    Bind {
+        /// Which setting.
+        key: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// The operating system's answer.
+        error: io::Error,
+    },
+    /// Another process has the data directory. Nothing in it was touched.
+    #[error("the data directory {0} is in use by another process")]
+    InUse(String),
+    /// The log could not be opened or read back. Nothing was changed.
+    #[error("cannot open the broker: {0}")]
+    Open(#[source] OpenError),
+    /// The journal failed while the broker ran. What was acknowledged before is durable.
+    #[error("the journal failed, nothing is acknowledged any more: {0}")]
+    JournalFailed(String),
+    /// The gRPC port stopped serving.
+    #[error("gRPC stopped: {0}")]
+    Grpc(String),
+    /// The last checkpoint could not be written, or the directory not be released. What was acknowledged is durable.
+    #[error("could not close cleanly: {0}")]
+    Close(#[source] JournalError),
+    /// The metrics could not be set up. Nothing was opened.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+}
+
+impl From<JournalError> for RunError {
+    /// An error at the close.
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Poisoned(cause) => Self::JournalFailed(cause.to_string()),
+            error => Self::Close(error),
+        }
+    }
+}
+
+/// Runs the broker until `shutdown`, then drains it.
+///
+/// # Errors
+/// See [`RunError`]. When it returns, the ports and the data directory are free again (the directory a moment later, if
+/// it was stopped while the engine was opening it).
+pub async fn run(
+    listeners: Listeners,
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    let process = Process::new(config)?;
+    let probes = Probes { readiness: process.readiness.subscribe(), metrics: Arc::clone(&process.metrics) };
+    let stop_http = CancellationToken::new();
+    let http = tokio::spawn(http::serve(listeners.http, probes, stop_http.clone()));
+    let outcome = life(&process, listeners.grpc, shutdown).await;
+    stop_http.cancel();
+    let _ = http.await;
+    outcome
+}
+
+async fn life(
+    process: &Process,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    tokio::pin!(shutdown);
+    let recovered = tokio::select! {
+        recovered = recovering::beside(&listener, recover(process)) => recovered?,
+        () = &mut shutdown => return Ok(()),
+    };
+    serving::serve(process, listener, recovered, shutdown).await
+}
+
+async fn recover(process: &Process) -> Result<Broker, RunError> {
+    let started = process.clock.now();
+    let broker = open(process).await.map_err(cannot_open)?;
+    let took = process.clock.now().since(started);
+    observe::broker(&process.metrics, &broker, took);
+    let totals = broker.totals();
+    tracing::info!(
+        recovery_ms = millis(took),
+        topics = totals.topics,
+        subscriptions = totals.subscriptions,
+        "recovered: the log has been read"
+    );
+    Ok(broker)
+}
+
+async fn open(process: &Process) -> Result<Broker, OpenError> {
+    let journal = engine::open(&process.config, Arc::clone(&process.clock)).await?;
+    Broker::open(journal, Arc::clone(&process.clock), process.config.broker.clone()).await
+}
+
+fn cannot_open(error: OpenError) -> RunError {
+    match error {
+        OpenError::Journal(JournalError::Locked(directory)) => RunError::InUse(directory.to_string()),
+        error => RunError::Open(error),
+    }
+}
+
+/// For a log line, where a number of 128 bits would become a string.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

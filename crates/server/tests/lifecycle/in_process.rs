@@ -1,0 +1,130 @@
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use server::{
+    Config, Listeners, RunError,
+    config::{Durability, Engine},
+    run,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{get, until_ready};
+
+struct Running {
+    grpc: SocketAddr,
+    http: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), RunError>>,
+}
+
+impl Running {
+    async fn start(config: Config) -> Self {
+        let listeners = Listeners::bind(&config).await.unwrap();
+        let (grpc, http) = (listeners.grpc.local_addr().unwrap(), listeners.http.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(listeners, config, stop.clone().cancelled_owned()));
+        Self { grpc, http, stop, task }
+    }
+
+    async fn stop(self) -> Result<(), RunError> {
+        self.stop.cancel();
+        self.task.await.unwrap()
+    }
+}
+
+/// On free ports.
+fn config() -> Config {
+    let free = SocketAddr::from(([127, 0, 0, 1], 0));
+    Config { listen: free, http_listen: free, ..Config::default() }
+}
+
+fn in_memory() -> Config {
+    Config { engine: Engine::Memory, ..config() }
+}
+
+fn on_disk(directory: &Path) -> Config {
+    Config { data_dir: directory.join("data"), ..config() }
+}
+
+#[tokio::test]
+async fn a_broker_in_memory_starts_on_free_ports_becomes_ready_and_stops_when_asked() {
+    let broker = Running::start(in_memory()).await;
+    assert_eq!(until_ready(broker.http).await, r#"{"ready":true,"reasons":[],"state":"ready"}"#);
+    assert_eq!(get(broker.http, "/livez").await.unwrap(), (200, "alive\n".to_owned()));
+    assert_eq!(get(broker.http, "/nothing").await.unwrap().0, 404);
+    let (grpc, http) = (broker.grpc, broker.http);
+    broker.stop().await.unwrap();
+    TcpListener::bind(grpc).await.expect("the gRPC port is free again");
+    TcpListener::bind(http).await.expect("the HTTP port is free again");
+}
+
+#[tokio::test]
+async fn a_scrape_names_the_version_and_says_that_the_broker_is_ready() {
+    let broker = Running::start(in_memory()).await;
+    until_ready(broker.http).await;
+    let (status, text) = get(broker.http, "/metrics").await.unwrap();
+    assert_eq!(status, 200);
+    assert!(text.contains("\nfanfare_ready 1\n"), "{text}");
+    assert!(text.contains("\nfanfare_recovery_duration_seconds "), "{text}");
+    let about = format!(
+        "target_info{{service_name=\"fanfare\",service_version=\"{}\"}} 1",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert!(text.contains(&about), "{text}");
+    broker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_broker_on_the_same_directory_is_refused_and_the_first_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Running::start(on_disk(directory.path())).await;
+    until_ready(first.http).await;
+    let second = Running::start(on_disk(directory.path())).await;
+    let refused = second.task.await.unwrap();
+    assert!(matches!(&refused, Err(RunError::InUse(data)) if data.ends_with("data")), "{refused:?}");
+    assert_eq!(get(first.http, "/readyz").await.unwrap().0, 200);
+    first.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_directory_is_free_again_when_run_has_returned() {
+    let directory = tempfile::tempdir().unwrap();
+    for durability in [Durability::Fsync, Durability::Interval, Durability::Fsync] {
+        let broker = Running::start(Config { durability, ..on_disk(directory.path()) }).await;
+        until_ready(broker.http).await;
+        broker.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_during_recovery_ends_it_cleanly() {
+    let directory = tempfile::tempdir().unwrap();
+    let broker = Running::start(on_disk(directory.path())).await;
+    broker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_with_its_setting() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = Config { http_listen: taken.local_addr().unwrap(), ..in_memory() };
+    let error = Listeners::bind(&config).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("cannot listen on {} (setting http_listen): ", config.http_listen)),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_holds_up_the_end_for_no_longer_than_was_configured() {
+    let broker = Running::start(Config { shutdown_timeout: Duration::from_millis(50), ..in_memory() }).await;
+    until_ready(broker.http).await;
+    let mut idle = Vec::new();
+    for address in [broker.grpc, broker.http] {
+        idle.push(TcpStream::connect(address).await.unwrap());
+    }
+    let stopped = tokio::time::timeout(Duration::from_secs(3), broker.stop()).await;
+    stopped.expect("in time").unwrap();
+}
