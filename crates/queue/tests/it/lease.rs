@@ -133,10 +133,12 @@ fn a_paused_queue_leases_nothing_and_takes_acks() {
     let mut subject = Subject::with(settings(), &[message(3), message(5)]);
     let leased = subject.lease(1)[0];
     subject.write(Record::Paused);
+    subject.read(&[message(1_000_000)]);
+    assert_eq!(subject.queue.decide_mark(), None, "nothing will go out");
     assert_eq!(subject.lease(10), []);
     assert_eq!(subject.ack(&[claim(leased)]), [Ok(())]);
     subject.write(Record::Resumed);
-    assert_eq!(subject.lease_sequences(10), [5]);
+    assert_eq!(subject.lease_sequences(10), [5, 1_000_000]);
 }
 
 #[test]
