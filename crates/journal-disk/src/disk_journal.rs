@@ -203,6 +203,9 @@ impl DiskJournal {
 
     async fn close_all(&self) -> Result<(), JournalError> {
         let _turn = self.turn.lock().await;
+        if self.engine.is_closed() {
+            return Ok(());
+        }
         let logs: Vec<_> = self.engine.logs.lock().values().cloned().collect();
         for log in &logs {
             log.quiesce().await;

@@ -7,5 +7,6 @@ mod crash_states;
 mod damage;
 mod faults;
 mod full_disk;
+mod fuzz_smoke;
 mod owner;
 mod support;
