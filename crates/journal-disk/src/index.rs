@@ -9,7 +9,8 @@ use types::{Position, Timestamp};
 use crate::format::SEGMENT_HEADER;
 
 const ENTRIES: usize = 256;
-const STRIDE: u64 = 64 << 10;
+/// Bytes from one entry to the next, at first.
+pub(crate) const STRIDE: u64 = 64 << 10;
 
 /// A frame's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

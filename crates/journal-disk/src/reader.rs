@@ -14,13 +14,16 @@ use crate::{
     engine::Engine,
     format::VERSION,
     fs::File,
-    index::Entry,
+    index::{self, Entry},
     log::{LogCore, State},
     names,
     scan::{Found, FoundFrame, Scanner},
     segment::Segment,
     stats::add,
 };
+
+/// The largest block read at a time, unless a frame is larger.
+const BLOCK_MAX: u64 = 1 << 20;
 
 /// See [`journal::Log::read`].
 pub(crate) fn read(
@@ -30,7 +33,9 @@ pub(crate) fn read(
     from: Position,
     max_bytes: usize,
 ) -> Result<Vec<Frame>, ReadError> {
-    let mut cursor = Cursor { engine, log, handle, next: from, open: None };
+    // What was asked for, and what lies between it and the index entry before it.
+    let block = (max_bytes as u64).saturating_add(index::STRIDE).min(BLOCK_MAX);
+    let mut cursor = Cursor { engine, log, handle, block, next: from, open: None };
     let (mut frames, mut bytes) = (Vec::new(), 0);
     while bytes < max_bytes || frames.is_empty() {
         match cursor.next() {
@@ -63,7 +68,7 @@ pub(crate) fn position_at(
         let older = state.segments.partition_point(|segment| segment.created_at < at).saturating_sub(1);
         (state.segments[older].index.lock().older_than(at).first, state.durable)
     };
-    let mut cursor = Cursor { engine, log, handle, next: start, open: None };
+    let mut cursor = Cursor { engine, log, handle, block: index::STRIDE, next: start, open: None };
     loop {
         match cursor.next() {
             Ok(Some(found)) if found.header.at < at => {}
@@ -80,6 +85,8 @@ struct Cursor<'a> {
     engine: &'a Engine,
     log: &'a LogCore,
     handle: u64,
+    /// Bytes read at a time.
+    block: u64,
     /// Position of the next frame; before a segment is entered, any position in it.
     next: Position,
     open: Option<OpenSegment>,
@@ -166,7 +173,7 @@ impl Cursor<'_> {
             None => self.open_file(view.segment.first)?,
         };
         let start = view.segment.index.lock().before(self.next);
-        let scanner = Scanner::new(file, Some(self.log.identity), view.limit);
+        let scanner = Scanner::new(file, Some(self.log.identity), view.limit).in_blocks_of(self.block);
         self.next = start.first;
         self.open = Some(OpenSegment {
             scanner,

@@ -16,6 +16,7 @@ use crate::{
     fs::File,
 };
 
+/// Bytes read at a time when a whole segment is read.
 const BLOCK: u64 = 256 << 10;
 
 /// What is at an offset.
@@ -46,13 +47,20 @@ pub(crate) struct Scanner {
     /// Whose frames count; any one's if it is not known.
     identity: Option<Identity>,
     limit: u64,
+    block_bytes: u64,
     block: Bytes,
     block_at: u64,
 }
 
 impl Scanner {
     pub(crate) fn new(file: Arc<dyn File>, identity: Option<Identity>, limit: u64) -> Self {
-        Self { file, identity, limit, block: Bytes::new(), block_at: 0 }
+        Self { file, identity, limit, block_bytes: BLOCK, block: Bytes::new(), block_at: 0 }
+    }
+
+    /// Reads in smaller or larger blocks.
+    pub(crate) fn in_blocks_of(mut self, bytes: u64) -> Self {
+        self.block_bytes = bytes;
+        self
     }
 
     /// Where reading ends.
@@ -136,7 +144,7 @@ impl Scanner {
     }
 
     fn load(&mut self, offset: u64, end: u64) -> io::Result<()> {
-        let wanted = (end - offset).max(BLOCK).min(self.limit - offset);
+        let wanted = (end - offset).max(self.block_bytes).min(self.limit - offset);
         let mut block = vec![0; usize::try_from(wanted).map_err(io::Error::other)?];
         let read = self.file.read_at(&mut block, offset)?;
         block.truncate(read);

@@ -280,7 +280,7 @@ fn enumerate(seed: u64) -> u64 {
             for loss in losses(fs.calls()) {
                 let number = states.fetch_add(1, Ordering::Relaxed);
                 let outcome = catch_unwind(AssertUnwindSafe(|| {
-                    check(&fs.crash(loss), &model, number.is_multiple_of(7))
+                    check(&fs.crash(loss), &model, number.is_multiple_of(7));
                 }));
                 assert!(outcome.is_ok(), "violated at seed={seed} call={} {loss:?}", fs.calls());
             }
