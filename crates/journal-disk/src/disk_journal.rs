@@ -23,13 +23,17 @@ use crate::{
     stats::{Counters, Stats},
 };
 
+const TURNS: usize = 16;
+
 /// An open data directory. Dropping it ends its threads and releases the directory; what was accepted is written, but
 /// only [`Journal::close`] says whether it is durable.
 pub struct DiskJournal {
     engine: Arc<Engine>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Opening and deleting logs take turns.
-    turn: tokio::sync::Mutex<()>,
+    /// Closing waits until no log is being opened or deleted.
+    closing: tokio::sync::RwLock<()>,
+    /// Opening and deleting one log take turns; different logs mostly do not wait for each other.
+    turns: [tokio::sync::Mutex<()>; TURNS],
     #[cfg(feature = "testing")]
     scratch: Mutex<Scratch>,
 }
@@ -100,7 +104,8 @@ impl DiskJournal {
         Ok(Self {
             engine,
             threads: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
+            closing: tokio::sync::RwLock::default(),
+            turns: Default::default(),
             #[cfg(feature = "testing")]
             scratch: Mutex::default(),
         })
@@ -150,7 +155,8 @@ impl DiskJournal {
     }
 
     async fn open_log(&self, id: LogId) -> Result<Arc<dyn Log>, JournalError> {
-        let _turn = self.turn.lock().await;
+        let _open = self.closing.read().await;
+        let _turn = self.turn(id).lock().await;
         self.usable()?;
         let known = self.engine.logs.lock().get(&id).cloned();
         let log = match known {
@@ -165,6 +171,10 @@ impl DiskJournal {
         Ok(Arc::new(DiskLog { engine: self.engine.clone(), log, handle, tail }))
     }
 
+    fn turn(&self, id: LogId) -> &tokio::sync::Mutex<()> {
+        &self.turns[usize::try_from(id.0 % TURNS as u64).unwrap_or(0)]
+    }
+
     async fn recover(&self, id: LogId) -> Result<Arc<LogCore>, JournalError> {
         let engine = self.engine.clone();
         let log = Arc::new(blocking(move || recovery::open(&engine, id)).await?);
@@ -173,7 +183,8 @@ impl DiskJournal {
     }
 
     async fn delete_log(&self, id: LogId) -> Result<(), JournalError> {
-        let _turn = self.turn.lock().await;
+        let _open = self.closing.read().await;
+        let _turn = self.turn(id).lock().await;
         self.usable()?;
         let known = self.engine.logs.lock().remove(&id);
         if let Some(log) = known {
@@ -202,7 +213,7 @@ impl DiskJournal {
     }
 
     async fn close_all(&self) -> Result<(), JournalError> {
-        let _turn = self.turn.lock().await;
+        let _closing = self.closing.write().await;
         if self.engine.is_closed() {
             return Ok(());
         }
