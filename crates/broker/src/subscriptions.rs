@@ -174,10 +174,10 @@ impl Inner {
             }
             match self.end(&subscription).await {
                 Ok(_) => {
-                    tracing::info!(subscription = %subscription.name, "deleted: unused for as long as its settings allow")
+                    tracing::info!(subscription = %subscription.name, "deleted: unused for as long as its settings allow");
                 }
                 Err(error) => {
-                    tracing::warn!(subscription = %subscription.name, %error, "an unused subscription was not deleted yet")
+                    tracing::warn!(subscription = %subscription.name, %error, "an unused subscription was not deleted yet");
                 }
             }
         }

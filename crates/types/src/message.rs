@@ -26,9 +26,9 @@ pub struct KeyHash(pub u64);
 impl KeyHash {
     /// 64-bit FNV-1a. Checkpoints keep it, so it must stay the same in every release.
     pub fn of(key: &str) -> Self {
-        let hash = key
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
         Self(hash)
     }
 }

@@ -111,7 +111,11 @@ impl RetryPolicy {
                 }
                 Err(Invalid::new(
                     "max_delay_retries",
-                    format!("the phases add up to {} attempts, the limit is {}", policy.attempts(), limits::MAX_ATTEMPTS_MAX),
+                    format!(
+                        "the phases add up to {} attempts, the limit is {}",
+                        policy.attempts(),
+                        limits::MAX_ATTEMPTS_MAX
+                    ),
                 ))
             }
         }

@@ -144,11 +144,7 @@ impl SubscriptionSettings {
         within("max_attempts", self.max_attempts, 1..=limits::MAX_ATTEMPTS_MAX)?;
         within("max_in_flight", self.max_in_flight, 1..=limits::MAX_IN_FLIGHT_MAX)?;
         if let Some(unused) = self.expire_unused_after {
-            within(
-                "expire_unused_after",
-                unused,
-                limits::EXPIRE_UNUSED_MIN..=limits::EXPIRE_UNUSED_MAX,
-            )?;
+            within("expire_unused_after", unused, limits::EXPIRE_UNUSED_MIN..=limits::EXPIRE_UNUSED_MAX)?;
         }
         labels(&self.labels)
     }
@@ -162,15 +158,16 @@ impl SubscriptionSettings {
     }
 }
 
-fn within<T: PartialOrd + fmt::Debug>(
+fn within<T: PartialOrd + Copy + fmt::Debug>(
     field: &str,
     value: T,
     allowed: RangeInclusive<T>,
 ) -> Result<(), Invalid> {
-    if allowed.contains(&value) {
+    let (least, most) = allowed.into_inner();
+    if (least..=most).contains(&value) {
         return Ok(());
     }
-    Err(Invalid::new(field, format!("is {value:?}, must be {:?} to {:?}", allowed.start(), allowed.end())))
+    Err(Invalid::new(field, format!("is {value:?}, must be {least:?} to {most:?}")))
 }
 
 fn labels(labels: &Labels) -> Result<(), Invalid> {

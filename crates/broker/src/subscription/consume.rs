@@ -95,7 +95,7 @@ impl Consumer {
             for lease in missing {
                 match self.topic.read_message(lease.sequence).await? {
                     Some((message, at)) => {
-                        deliveries.push(subscription.delivery(&self.topic, &lease, &message, at))
+                        deliveries.push(subscription.delivery(&self.topic, &lease, &message, at));
                     }
                     None => subscription.give_up(&self.topic, &lease).await?,
                 }

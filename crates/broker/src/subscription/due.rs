@@ -33,6 +33,7 @@ impl Subscription {
         // Even if nothing was due in the log, a wait may be over.
         let mut state = self.peek();
         let now = self.shared.time.now();
+        state.queue.leasable(now);
         self.changed(&mut state, now);
         Ok(())
     }

@@ -24,12 +24,19 @@ pub(crate) struct Progress {
     pub(super) next_age_check: Timestamp,
     /// Segments wait for a newer checkpoint before they can go.
     pub(super) wants_checkpoint: bool,
+    /// The oldest segment, by its first position, when this many of its messages were too much to carry forward.
+    pub(super) too_much: Option<(Position, usize)>,
 }
 
 impl Progress {
     /// What was planned with the old settings is looked at again.
     pub(crate) fn settings_changed(&mut self) {
         self.next_age_check = Timestamp::EPOCH;
+    }
+
+    /// Not worth another look: it was too much before, and has not become much less.
+    pub(super) fn is_too_much(&self, first: Position, messages: usize) -> bool {
+        self.too_much.is_some_and(|(segment, before)| segment == first && messages > before / 2)
     }
 }
 
@@ -106,10 +113,6 @@ impl Topic {
     /// Enough was written since the last one.
     pub(super) fn is_checkpoint_due(&self) -> bool {
         self.written.load(Ordering::Relaxed) >= self.shared.config.checkpoint_bytes
-    }
-
-    pub(super) fn has_written(&self) -> bool {
-        self.written.load(Ordering::Relaxed) > 0
     }
 
     fn topic_part(&self) -> (TopicPart, Vec<std::sync::Arc<Subscription>>) {

@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 pub(crate) use publish::Acceptance;
 pub(crate) use read::Block;
 pub(crate) use recover::Opening;
+use tokio::sync::watch;
 use types::{LogId, Position, Sequence, SubscriptionUid, Timestamp, TopicName, TopicSettings};
 
 use crate::{
@@ -38,8 +39,8 @@ pub(crate) struct Topic {
     pub(crate) cache: Arc<TailCache>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) state: Mutex<TopicState>,
-    /// Everything below is durable and may be delivered.
-    visible: AtomicU64,
+    /// Follows the durable end: everything below may be delivered.
+    tail: watch::Receiver<Position>,
     /// Subscriptions with consumers that wait for the next message; the pump empties it.
     waiting: Mutex<Vec<Arc<Subscription>>>,
     /// Held (across awaits) by whatever moves the beginning of the log or depends on it standing still: retention,
@@ -97,9 +98,9 @@ impl Topic {
         }
     }
 
-    /// Everything below is durable.
+    /// Everything below is durable. An append that was answered is below.
     pub(crate) fn visible(&self) -> Position {
-        self.visible.load(Ordering::Acquire)
+        *self.tail.borrow()
     }
 
     /// How old an unsettled message may become.

@@ -11,9 +11,7 @@ use crate::subscription::Subscription;
 impl Topic {
     /// Starts following. Ends by itself once the topic is gone.
     pub(crate) fn start_pump(self: &Arc<Self>) {
-        let mut tail = self.log.tail();
-        self.advance(*tail.borrow_and_update());
-        tokio::spawn(pump(Arc::downgrade(self), tail));
+        tokio::spawn(pump(Arc::downgrade(self), self.log.tail()));
     }
 
     /// From now on new messages wake this subscription, for as long as a consumer of it waits.
@@ -24,8 +22,7 @@ impl Topic {
         }
     }
 
-    fn advance(&self, durable: Position) {
-        self.visible.fetch_max(durable, Ordering::AcqRel);
+    fn wake_waiting(&self) {
         self.waiting.lock().retain(|subscription| {
             let keep = subscription.new_messages();
             subscription.listed.store(keep, Ordering::Release);
@@ -36,11 +33,10 @@ impl Topic {
 
 async fn pump(topic: Weak<Topic>, mut tail: watch::Receiver<Position>) {
     while tail.changed().await.is_ok() {
-        let durable = *tail.borrow_and_update();
         let Some(topic) = topic.upgrade() else { return };
         if topic.is_deleted() {
             return;
         }
-        topic.advance(durable);
+        topic.wake_waiting();
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicBool, AtomicU64},
     },
 };
@@ -44,7 +44,7 @@ pub(crate) struct Opening {
 /// # Errors
 /// More than 2^24 topics were ever created, or 2^40 records written to one.
 pub(crate) fn subscription_uid(log: LogId, position: Position) -> Option<SubscriptionUid> {
-    (log.0 < 1 << 24 && position < 1 << 40).then(|| SubscriptionUid(log.0 << 40 | position))
+    (log.0 < 1 << 24 && position < 1 << 40).then_some(SubscriptionUid(log.0 << 40 | position))
 }
 
 impl Topic {
@@ -61,7 +61,7 @@ impl Topic {
         let first = log.segments().first().map_or(1, |segment| segment.first);
         let from = checkpoint.map_or(first, |checkpoint| checkpoint.replay_from.max(first));
         let as_of = part.as_ref().map_or(first, |part| part.as_of);
-        let topic = Arc::new_cyclic(|me| Self::from_part(opening, log, shared, me, end));
+        let topic = Arc::new(Self::new(opening, log, shared, end));
         if let Some(part) = part {
             topic.take_over(part)?;
         }
@@ -69,13 +69,7 @@ impl Topic {
         Ok(topic)
     }
 
-    fn from_part(
-        opening: Opening,
-        log: Arc<dyn Log>,
-        shared: &Arc<Shared>,
-        _me: &Weak<Self>,
-        end: Position,
-    ) -> Self {
+    fn new(opening: Opening, log: Arc<dyn Log>, shared: &Arc<Shared>, end: Position) -> Self {
         let state = TopicState {
             settings: opening.settings.clone(),
             position: 1,
@@ -91,10 +85,10 @@ impl Topic {
             id: opening.id,
             created_at: opening.created_at,
             cache: TailCache::new(shared.cache.clone(), end),
-            log,
             shared: shared.clone(),
             state: Mutex::new(state),
-            visible: AtomicU64::new(end),
+            tail: log.tail(),
+            log,
             waiting: Mutex::default(),
             upkeep: tokio::sync::Mutex::new(Progress::default()),
             deleted: AtomicBool::new(false),
@@ -234,7 +228,7 @@ impl Replay<'_> {
                 state.carried.insert(sequence, position);
             }
             Record::Topic(TopicEvent::Updated { settings }) => {
-                self.topic.set_settings(&mut state, settings, position)
+                self.topic.set_settings(&mut state, settings, position);
             }
             Record::Subscription(event @ SubscriptionEvent::Created { .. }) => {
                 if let Some(created) = self.topic.create(position, state.published, &event) {

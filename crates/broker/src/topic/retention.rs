@@ -16,8 +16,8 @@ use crate::{
 
 /// Messages of one segment that are worth carrying forward; with more the segment stays.
 const CARRIED_MESSAGES: usize = 1_000;
-/// Bytes of them; likewise.
-const CARRIED_BYTES: usize = 4 << 20;
+/// The part of a segment's bytes that is worth carrying forward; with more the segment stays.
+const CARRIED_SHARE: u64 = 8;
 
 impl Topic {
     /// One round of upkeep.
@@ -26,7 +26,7 @@ impl Topic {
         self.expire_by_age(&mut progress).await?;
         self.expire_by_bytes().await?;
         self.drop_segments(&mut progress).await?;
-        if self.is_checkpoint_due() || (progress.wants_checkpoint && self.has_written()) {
+        if self.is_checkpoint_due() || progress.wants_checkpoint {
             self.checkpoint(&mut progress).await.map_err(|error| Unavailable::Read(error.to_string()))?;
         }
         Ok(())
@@ -98,7 +98,7 @@ impl Topic {
         let Some((_, closed)) = segments.split_last() else { return Ok(()) };
         let mut below = 0;
         for segment in closed {
-            if !self.is_past_keeping(segment, &segments) || !self.empty(segment).await? {
+            if !self.is_past_keeping(segment, &segments) || !self.empty(segment, progress).await? {
                 break;
             }
             below = segment.end;
@@ -124,17 +124,23 @@ impl Topic {
     }
 
     /// Sees to it that nobody needs the segment any more. False if it has to stay.
-    async fn empty(self: &Arc<Self>, segment: &Segment) -> Result<bool, Unavailable> {
+    async fn empty(
+        self: &Arc<Self>,
+        segment: &Segment,
+        progress: &mut Progress,
+    ) -> Result<bool, Unavailable> {
         for subscription in self.subscriptions() {
             if !subscription.read_through(self, segment.end, CARRIED_MESSAGES as u64).await? {
                 return Ok(false);
             }
         }
         let needed = self.needed_in(segment);
-        if needed.len() > CARRIED_MESSAGES {
+        if needed.len() > CARRIED_MESSAGES || progress.is_too_much(segment.first, needed.len()) {
             return Ok(false);
         }
-        self.carry(&needed).await
+        let carried = self.carry(&needed, segment.bytes / CARRIED_SHARE).await?;
+        progress.too_much = (!carried).then_some((segment.first, needed.len()));
+        Ok(carried)
     }
 
     /// Messages whose place is in the segment and that a subscription still needs, with their places.
@@ -150,18 +156,22 @@ impl Topic {
     }
 
     /// Appends messages again, under their old sequences. False if they are too much to carry.
-    async fn carry(self: &Arc<Self>, messages: &[(Sequence, Position)]) -> Result<bool, Unavailable> {
+    async fn carry(
+        self: &Arc<Self>,
+        messages: &[(Sequence, Position)],
+        most_bytes: u64,
+    ) -> Result<bool, Unavailable> {
         let mut records = Vec::with_capacity(messages.len());
         let mut bytes = 0;
         for &(sequence, place) in messages {
             // One that cannot be read is passed over when its turn comes, and reported then.
             let Ok(frames) = self.log.read(place, 1).await else { continue };
             let Some((at, record)) = record_at(&frames, place) else { continue };
-            bytes += record.len();
+            bytes += record.len() as u64;
+            if bytes > most_bytes {
+                return Ok(false);
+            }
             records.push((sequence, at, record));
-        }
-        if bytes > CARRIED_BYTES {
-            return Ok(false);
         }
         for chunk in records.chunks(64) {
             self.append_carried(chunk).await?;

@@ -1,0 +1,15 @@
+//! The broker over the memory engine, with a clock that the tests move.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod consumers;
+mod deduplication;
+mod fixture;
+mod limits;
+mod ordering;
+mod publish;
+mod recovery;
+mod retention;
+mod settle;
+mod subscriptions;
+mod topics;

@@ -1,0 +1,133 @@
+use std::time::Duration;
+
+use broker::Config;
+use journal::{MemoryJournal, memory};
+use types::{ByteLimitAction, RetentionPolicy, SubscriptionSettings, TopicSettings};
+
+use crate::fixture::{Fixture, no_backoff, seconds, sub, texts, topic};
+
+/// Small segments and frequent checkpoints, so that there is something to drop.
+async fn small_segments() -> Fixture {
+    let journal = memory::Config { segment_bytes: 10_000, ..memory::Config::default() };
+    let config = Config { checkpoint_bytes: 1 << 16, ..Config::default() };
+    Fixture::with(MemoryJournal::new(journal), config).await
+}
+
+async fn fill(fixture: &Fixture, messages: usize) {
+    let filler = "x".repeat(1_000);
+    for _ in 0..messages {
+        fixture.publish(&[&filler]).await;
+    }
+}
+
+async fn upkeep(fixture: &Fixture) {
+    for _ in 0..4 {
+        fixture.broker.run_upkeep().await;
+    }
+}
+
+#[tokio::test]
+async fn segments_that_everybody_has_settled_are_dropped() {
+    let fixture = small_segments().await;
+    fixture.topic(TopicSettings::default()).await;
+    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    fill(&fixture, 100).await;
+    upkeep(&fixture).await;
+    let before = fixture.broker.topic_stats(&topic()).unwrap();
+    assert_eq!(before.first_position, 1, "unsettled messages were dropped");
+    fixture.drain("a").await;
+    upkeep(&fixture).await;
+    let after = fixture.broker.topic_stats(&topic()).unwrap();
+    assert!(after.first_position > 80 && after.log_bytes < before.log_bytes / 3, "{after:?}");
+}
+
+#[tokio::test]
+async fn a_dead_letter_a_delayed_message_and_a_slow_key_are_carried_forward_and_pin_nothing() {
+    let mut fixture = small_segments().await;
+    fixture.topic(TopicSettings::default()).await;
+    fixture.subscribe("a", SubscriptionSettings { max_attempts: 1, ..no_backoff() }).await;
+    let mut later = crate::fixture::message("later");
+    later.meta.deliver_at = fixture.broker.now().plus(seconds(86_400));
+    fixture.broker.publish(&topic(), vec![later, crate::fixture::message("bad")]).await.unwrap();
+    let bad = fixture.take("a").await;
+    fixture.nack("a", &bad, None).await;
+    for _ in 0..5 {
+        fill(&fixture, 40).await;
+        fixture.drain("a").await;
+        upkeep(&fixture).await;
+    }
+    assert!(fixture.broker.topic_stats(&topic()).unwrap().first_position > 100);
+    fixture.crash().await;
+    assert_eq!(fixture.broker.subscription_stats(&sub("a")).await.unwrap().counts.dead_letters, 1);
+    fixture.pass(seconds(86_400)).await;
+    assert_eq!(fixture.drain("a").await, ["later"]);
+    assert_eq!(fixture.backlog("a").await, 0);
+}
+
+#[tokio::test]
+async fn an_unsettled_message_expires_at_the_retention_age_and_is_counted() {
+    let fixture = small_segments().await;
+    let retention = RetentionPolicy { max_age: seconds(3_600), ..RetentionPolicy::default() };
+    fixture.topic(TopicSettings { retention, ..TopicSettings::default() }).await;
+    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    fill(&fixture, 20).await;
+    fixture.pass(seconds(3_000)).await;
+    fixture.publish(&["young"]).await;
+    fixture.pass(seconds(601)).await;
+    upkeep(&fixture).await;
+    let stats = fixture.broker.subscription_stats(&sub("a")).await.unwrap();
+    assert_eq!((stats.backlog, stats.counts.expired_age), (1, 20));
+    assert_eq!(texts(&fixture.take("a").await), ["young"]);
+}
+
+#[tokio::test]
+async fn at_the_byte_limit_the_oldest_are_dropped_if_the_topic_says_so_and_counted() {
+    let fixture = small_segments().await;
+    let retention = RetentionPolicy {
+        max_bytes: Some(1 << 20),
+        at_max_bytes: ByteLimitAction::DropOldest,
+        ..RetentionPolicy::default()
+    };
+    fixture.topic(TopicSettings { retention, ..TopicSettings::default() }).await;
+    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    fill(&fixture, 2_000).await;
+    upkeep(&fixture).await;
+    let stats = fixture.broker.subscription_stats(&sub("a")).await.unwrap();
+    assert!(stats.counts.expired_bytes > 800, "{stats:?}");
+    assert_eq!(stats.backlog + stats.counts.expired_bytes, 2_000);
+    assert!(fixture.broker.topic_stats(&topic()).unwrap().log_bytes <= 1 << 20);
+    assert_eq!(fixture.drain("a").await.len() as u64, stats.backlog);
+}
+
+#[tokio::test]
+async fn settled_messages_are_kept_for_replay_if_the_topic_says_so_until_they_are_too_old() {
+    let fixture = small_segments().await;
+    let retention = RetentionPolicy { max_age: seconds(3_600), ..RetentionPolicy::default() };
+    fixture.topic(TopicSettings { retention, keep_settled: true, ..TopicSettings::default() }).await;
+    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    fill(&fixture, 100).await;
+    fixture.drain("a").await;
+    upkeep(&fixture).await;
+    fixture.broker.seek(&sub("a"), broker::SeekTo::Earliest).await.unwrap();
+    assert_eq!(fixture.drain("a").await.len(), 100);
+    fixture.pass(seconds(3_601)).await;
+    fill(&fixture, 20).await;
+    upkeep(&fixture).await;
+    assert!(fixture.broker.topic_stats(&topic()).unwrap().first_position > 80);
+}
+
+#[tokio::test]
+async fn a_subscription_that_nobody_uses_is_deleted_after_the_time_it_allows() {
+    let settings =
+        SubscriptionSettings { expire_unused_after: Some(seconds(3_600)), ..SubscriptionSettings::default() };
+    let fixture = Fixture::with_subscription(settings).await;
+    fixture.pass(seconds(3_599)).await;
+    fixture.broker.run_upkeep().await;
+    fixture.take("a").await;
+    fixture.pass(seconds(3_599)).await;
+    fixture.broker.run_upkeep().await;
+    assert!(fixture.broker.subscription(&sub("a")).is_ok(), "it was used");
+    fixture.pass(Duration::from_secs(1)).await;
+    fixture.broker.run_upkeep().await;
+    assert!(fixture.broker.subscription(&sub("a")).is_err());
+}
