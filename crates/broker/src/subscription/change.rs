@@ -113,6 +113,10 @@ impl Subscription {
                 let Some(record) = state.queue.decide_trim(below, unread, reason) else {
                     return Ok(Ok(false));
                 };
+                // Nothing expires: the cursor passes the rest as it reads on.
+                if matches!(record, Record::Trimmed { unread: 0, in_window: 0, .. }) {
+                    return Ok(Ok(false));
+                }
                 let now = self.shared.time.now();
                 let appended = self.append_moving(topic, &mut state, now, &[record], ordinal);
                 self.changed(&mut state, now);

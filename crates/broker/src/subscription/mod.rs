@@ -293,3 +293,17 @@ impl From<SubscriptionNotFound> for Unavailable {
         Self::Read(gone.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_subscription_takes_less_than_4_kib() {
+        // The queue has nothing on the heap while it is idle (tested there); what is left is the name, the settings' labels and
+        // this struct, with what two references and a place in each of two maps cost.
+        let longest_name = 2 * types::limits::NAME_BYTES;
+        let maps = 4 * (size_of::<SubscriptionName>() + size_of::<Arc<Subscription>>());
+        assert!(size_of::<Subscription>() + longest_name + maps < 2_048, "{}", size_of::<Subscription>());
+    }
+}

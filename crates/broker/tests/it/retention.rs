@@ -131,3 +131,19 @@ async fn a_subscription_that_nobody_uses_is_deleted_after_the_time_it_allows() {
     fixture.broker.run_upkeep().await;
     assert!(fixture.broker.subscription(&sub("a")).is_err());
 }
+
+#[tokio::test]
+async fn retention_writes_nothing_for_a_subscription_that_has_nothing_to_lose() {
+    let fixture = small_segments().await;
+    let retention = RetentionPolicy { max_age: seconds(3_600), ..RetentionPolicy::default() };
+    fixture.topic(TopicSettings { retention, ..TopicSettings::default() }).await;
+    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    fill(&fixture, 5).await;
+    fixture.drain("a").await;
+    fixture.pass(seconds(3_601)).await;
+    upkeep(&fixture).await;
+    let before = fixture.broker.topic_stats(&topic()).unwrap().next_position;
+    fixture.pass(seconds(36_000)).await;
+    upkeep(&fixture).await;
+    assert_eq!(fixture.broker.topic_stats(&topic()).unwrap().next_position, before);
+}
