@@ -1,34 +1,55 @@
 //! The one place that knows which engine runs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use journal::{Journal, JournalError, MemoryJournal};
 use journal_disk::{DiskJournal, StdFs};
+use telemetry::metrics::{self, Snapshot, Source};
 use types::Clock;
 
 use crate::{
     config::{Config, Durability, Engine},
+    process::Process,
     run::millis,
 };
 
-/// Opens the engine that was chosen.
+/// Opens the engine that was chosen, and adds what it counts to the metrics.
 ///
 /// # Errors
 /// As the engine says; nothing was changed then.
-pub(crate) async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Journal>, JournalError> {
-    match config.engine {
+pub(crate) async fn open(process: &Process) -> Result<Arc<dyn Journal>, JournalError> {
+    match process.config.engine {
         Engine::Memory => Ok(Arc::new(MemoryJournal::default())),
-        Engine::Disk => open_disk(config, clock).await,
+        Engine::Disk => {
+            let journal = Arc::new(open_disk(&process.config, Arc::clone(&process.clock)).await?);
+            process.metrics.add_source(Arc::new(Disk(Arc::clone(&journal))));
+            Ok(journal)
+        }
     }
 }
 
 /// On a blocking thread: it takes the lock, and may fill the reserve with zeros.
-async fn open_disk(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Journal>, JournalError> {
+async fn open_disk(config: &Config, clock: Arc<dyn Clock>) -> Result<DiskJournal, JournalError> {
     let (directory, settings) = (config.data_dir.clone(), config.disk_engine());
     let open = move || DiskJournal::open(Arc::new(StdFs), directory, settings, clock);
     let opened = tokio::task::spawn_blocking(open).await;
-    let journal = opened.map_err(|error| JournalError::Io(error.to_string().into()))??;
-    Ok(Arc::new(journal))
+    opened.map_err(|error| JournalError::Io(error.to_string().into()))?
+}
+
+/// The disk engine's counters.
+#[derive(Debug)]
+struct Disk(Arc<DiskJournal>);
+
+impl Source for Disk {
+    fn observe(&self, into: &mut Snapshot) {
+        let stats = self.0.stats();
+        into.value(&metrics::DISK_COMMITS, stats.commits as f64);
+        into.value(&metrics::DISK_COMMIT_DURATION, Duration::from_micros(stats.commit_micros).as_secs_f64());
+        into.value(&metrics::DISK_BATCHES, stats.frames as f64);
+        into.value(&metrics::DISK_WRITTEN_BYTES, stats.bytes as f64);
+        into.value(&metrics::DISK_TORN_BYTES, stats.torn_bytes as f64);
+        into.value(&metrics::DISK_DAMAGES, stats.damaged as f64);
+    }
 }
 
 /// What an API client may know of it: the engine, and what an accepted message survives.

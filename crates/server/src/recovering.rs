@@ -17,6 +17,9 @@ use tonic_health::{
 /// Time that connections have, after recovery, to take note that they should be opened again.
 const LEAVE_TIME: Duration = Duration::from_millis(300);
 
+/// Calls under way on one connection; there is nothing to wait for here.
+const CONCURRENT_STREAMS: u32 = 16;
+
 /// The outcome of `recovery`, having answered on the port until it was there.
 pub(crate) async fn beside<T>(listener: &TcpListener, recovery: impl Future<Output = T>) -> T {
     let mut health = HealthReporter::new();
@@ -39,8 +42,10 @@ async fn answer(listener: &TcpListener, health: HealthReporter, recovered: Cance
         stream::poll_fn(|context| listener.poll_accept(context).map_ok(|(stream, _)| stream).map(Some));
     let health = HealthServer::new(HealthService::from_health_reporter(health));
     let routes = Routes::from(Router::new().fallback(unavailable)).add_service(health);
-    let serving =
-        Server::builder().add_routes(routes).serve_with_incoming_shutdown(connections, recovered.cancelled());
+    let serving = Server::builder()
+        .max_concurrent_streams(CONCURRENT_STREAMS)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(connections, recovered.cancelled());
     let time_is_up = async {
         recovered.cancelled().await;
         sleep(LEAVE_TIME).await;

@@ -143,7 +143,7 @@ async fn recover(process: &Process) -> Result<Broker, RunError> {
 }
 
 async fn open(process: &Process) -> Result<Broker, OpenError> {
-    let journal = engine::open(&process.config, Arc::clone(&process.clock)).await?;
+    let journal = engine::open(process).await?;
     Broker::open(journal, Arc::clone(&process.clock), process.config.broker.clone()).await
 }
 

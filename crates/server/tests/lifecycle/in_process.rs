@@ -10,6 +10,10 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
+use tonic::transport::Endpoint;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 use crate::{get, until_ready};
 
@@ -75,6 +79,21 @@ async fn a_scrape_names_the_version_and_says_that_the_broker_is_ready() {
     );
     assert!(text.contains(&about), "{text}");
     broker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn health_says_serving_then_not_serving_and_its_watchers_do_not_hold_up_the_end() {
+    let broker = Running::start(in_memory()).await;
+    until_ready(broker.http).await;
+    let endpoint = Endpoint::try_from(format!("http://{}", broker.grpc)).unwrap();
+    let mut health = HealthClient::new(endpoint.connect().await.unwrap());
+    let checked = health.check(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(checked.status(), ServingStatus::Serving);
+    let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    let stopping = tokio::spawn(tokio::time::timeout(Duration::from_secs(10), broker.stop()));
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    stopping.await.unwrap().expect("before shutdown_timeout").unwrap();
 }
 
 #[tokio::test]

@@ -110,6 +110,24 @@ catalogue! {
     /// Damage.
     DAMAGED_POSITIONS = counter(Label::None, "fanfare.log.damaged.positions", "{position}",
         "Log positions that readers found damaged, each time they did, since the start");
+    /// Group commits.
+    DISK_COMMITS = counter(Label::None, "fanfare.disk.commits", "{commit}",
+        "Group commits of the disk engine since the start, each a write and a sync");
+    /// Time of group commits.
+    DISK_COMMIT_DURATION = counter(Label::None, "fanfare.disk.commit.duration", SECONDS,
+        "Time that the group commits took since the start, all together");
+    /// Batches committed.
+    DISK_BATCHES = counter(Label::None, "fanfare.disk.batches", "{batch}",
+        "Batches of records that the disk engine committed since the start");
+    /// Bytes committed.
+    DISK_WRITTEN_BYTES = counter(Label::None, "fanfare.disk.written.size", BYTES,
+        "Bytes that the disk engine committed since the start, headers included");
+    /// Torn tails.
+    DISK_TORN_BYTES = counter(Label::None, "fanfare.disk.torn.size", BYTES,
+        "Bytes of torn tails that the disk engine cut off when it opened logs at this start");
+    /// Damage on disk.
+    DISK_DAMAGES = counter(Label::None, "fanfare.disk.damages", "{place}",
+        "Damaged places that the disk engine found since the start: records, headers of segments, checkpoints");
 
     /// Messages of a topic.
     TOPIC_PUBLISHED = counter(Label::Topic, "fanfare.topic.messages.published", MESSAGES, "Messages ever accepted by the topic");
