@@ -27,6 +27,8 @@ pub struct Config {
     pub stream_window_bytes: u32,
     /// Bytes that one connection may send ahead. At least the stream's, at most 256 MiB, default 16 MiB.
     pub connection_window_bytes: u32,
+    /// A client that has not begun to speak HTTP/2 by then is let go. 1 s to 1 min, default 10 s.
+    pub preface_timeout: Duration,
     /// An idle connection is asked whether it lives this often. 1 s to 1 h, default 30 s.
     pub keepalive_interval: Duration,
     /// A connection that does not answer is closed. 1 s to 10 min, default 10 s.
@@ -53,6 +55,7 @@ impl Default for Config {
             max_frame_bytes: MIB,
             stream_window_bytes: 4 * MIB,
             connection_window_bytes: 16 * MIB,
+            preface_timeout: Duration::from_secs(10),
             keepalive_interval: Duration::from_secs(30),
             keepalive_timeout: Duration::from_secs(10),
             max_request_bytes: limits::REQUEST_BYTES,
@@ -78,6 +81,7 @@ impl Config {
         within("max_frame_bytes", self.max_frame_bytes, 16 * KIB, 8 * MIB)?;
         within("stream_window_bytes", self.stream_window_bytes, 64 * KIB, 64 * MIB)?;
         within("connection_window_bytes", self.connection_window_bytes, self.stream_window_bytes, 256 * MIB)?;
+        within("preface_timeout", self.preface_timeout, seconds(1), seconds(60))?;
         within("keepalive_interval", self.keepalive_interval, seconds(1), seconds(3_600))?;
         within("keepalive_timeout", self.keepalive_timeout, seconds(1), seconds(600))?;
         within("max_request_bytes", self.max_request_bytes, max_message_bytes + (1 << 20), 64 << 20)?;

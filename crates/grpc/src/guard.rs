@@ -51,12 +51,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let field = bulk(request.uri().path());
+        let method = request.uri().path().to_owned();
         let (answer, timeout) = (self.inner.call(request), self.timeout);
         Box::pin(async move {
             match tokio::time::timeout(timeout, answer).await {
-                Ok(answer) => Ok(in_our_words(answer?, field)),
-                Err(_) => Ok(too_late(timeout)),
+                Ok(answer) => Ok(in_our_words(answer?, bulk(&method))),
+                Err(_) => Ok(too_late(&method, timeout)),
             }
         })
     }
@@ -81,11 +81,11 @@ fn in_our_words(answer: Response<Body>, field: &str) -> Response<Body> {
     }
 }
 
-fn too_late(timeout: Duration) -> Response<Body> {
+fn too_late(method: &str, timeout: Duration) -> Response<Body> {
     let refusal = Refusal::new(
         Reason::RequestTimeout,
         format_args!("no answer within {timeout:?}, which is the limit"),
     );
-    refusal.log("any", None);
+    refusal.log(method, None);
     Status::from(refusal).into_http()
 }

@@ -2,12 +2,37 @@
 
 use broker::HealthState;
 use fanfare_proto::{encoded, v1};
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 use tonic::server::NamedService;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
+/// Reports the broker's health to a health service, until ended.
+#[derive(Debug)]
+pub(crate) struct Reports {
+    reporter: HealthReporter,
+    task: JoinHandle<()>,
+}
+
+impl Reports {
+    pub(crate) fn start(reporter: HealthReporter, health: watch::Receiver<HealthState>) -> Self {
+        Self { reporter: reporter.clone(), task: tokio::spawn(follow(reporter, health)) }
+    }
+
+    /// Says a last time that nothing is served, and ends the streams of `Watch`, which would hold their connections open
+    /// until the drain is cut off.
+    pub(crate) async fn end(mut self) {
+        self.task.abort();
+        // Aborted is what it should be.
+        _ = (&mut self.task).await;
+        for name in OTHERS.into_iter().chain([PUBLISHER]) {
+            self.reporter.set_service_status(name, ServingStatus::NotServing).await;
+            self.reporter.clear_service_status(name).await;
+        }
+    }
+}
+
 /// Reports every change until the broker is gone. The empty name is the server as a whole.
-pub(crate) async fn follow(reporter: HealthReporter, mut health: watch::Receiver<HealthState>) {
+async fn follow(reporter: HealthReporter, mut health: watch::Receiver<HealthState>) {
     loop {
         let (publishing, everything_else) = statuses(&health.borrow_and_update());
         reporter.set_service_status(PUBLISHER, publishing).await;

@@ -26,7 +26,7 @@ mod health;
 mod intake;
 mod mask;
 mod origin;
-mod page_token;
+mod page;
 mod publish_stream;
 mod publisher;
 mod reason;
@@ -49,9 +49,18 @@ use refusal::Refusal;
 use tonic::{Response, Status};
 
 /// The answer of a unary call; a refusal is logged here, once.
-fn answer<T>(method: &'static str, result: Result<T, Refusal>) -> Result<Response<T>, Status> {
+fn answer<T>(method: &str, result: Result<T, Refusal>) -> Result<Response<T>, Status> {
+    answer_to(method, None, result)
+}
+
+/// The same where the request has a correlation ID.
+fn answer_to<T>(
+    method: &str,
+    correlation_id: Option<&str>,
+    result: Result<T, Refusal>,
+) -> Result<Response<T>, Status> {
     result.map(Response::new).map_err(|refusal| {
-        refusal.log(method, None);
+        refusal.log(method, correlation_id);
         refusal.into()
     })
 }

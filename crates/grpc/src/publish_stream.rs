@@ -7,7 +7,7 @@
 //!   tonic asks for answers, so a client that takes none is not read from either.
 //! - A refused request is answered in its place. Only what makes every further request fail ends the stream.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use fanfare_proto::v1::{self, publish_stream_response::Outcome};
 use futures_util::{FutureExt as _, Stream, StreamExt as _, future, future::BoxFuture, stream};
@@ -36,7 +36,14 @@ pub(crate) fn answers(
     origin: Origin,
     requests: Streaming<v1::PublishStreamRequest>,
 ) -> Answers {
-    let intake = Intake { publisher, origin, requests, topic: None, stop_at_error: None, ended: false };
+    let intake = Intake {
+        publisher,
+        origin: Arc::new(origin),
+        requests,
+        topic: None,
+        stop_at_error: None,
+        ended: false,
+    };
     let pending = stream::unfold(intake, |mut intake| async move { Some((intake.next().await?, intake)) });
     Box::pin(pending.buffered(IN_FLIGHT))
 }
@@ -44,7 +51,7 @@ pub(crate) fn answers(
 /// Reads requests and accepts them.
 struct Intake {
     publisher: Publisher,
-    origin: Origin,
+    origin: Arc<Origin>,
     requests: Streaming<v1::PublishStreamRequest>,
     /// The one named last.
     topic: Option<TopicName>,
@@ -65,7 +72,7 @@ impl Intake {
         };
         let stop_at_error = *self.stop_at_error.get_or_insert(request.stop_at_error);
         match self.accept(request).await {
-            Ok(on_their_way) => Some(settle(on_their_way, stop_at_error).boxed()),
+            Ok(on_their_way) => Some(settle(on_their_way, self.origin.clone(), stop_at_error).boxed()),
             Err(refusal) => Some(self.refuse(refusal, stop_at_error)),
         }
     }
@@ -80,7 +87,7 @@ impl Intake {
     }
 
     fn refuse(&mut self, refusal: Refusal, stop_at_error: bool) -> Pending {
-        let answer = refused(refusal, stop_at_error);
+        let answer = refused(refusal, &self.origin, stop_at_error);
         self.ended = answer.is_err();
         future::ready(answer).boxed()
     }
@@ -91,19 +98,27 @@ impl Intake {
     }
 }
 
-async fn settle(messages: OnTheirWay, stop_at_error: bool) -> Result<v1::PublishStreamResponse, Status> {
+async fn settle(
+    messages: OnTheirWay,
+    origin: Arc<Origin>,
+    stop_at_error: bool,
+) -> Result<v1::PublishStreamResponse, Status> {
     match messages.results().await {
         Ok(results) => {
             let published = v1::PublishedMessages { results };
             Ok(v1::PublishStreamResponse { outcome: Some(Outcome::Published(published)) })
         }
-        Err(refusal) => refused(refusal, stop_at_error),
+        Err(refusal) => refused(refusal, &origin, stop_at_error),
     }
 }
 
 /// The answer in its place, or the end of the stream.
-fn refused(refusal: Refusal, stop_at_error: bool) -> Result<v1::PublishStreamResponse, Status> {
-    refusal.log("PublishStream", None);
+fn refused(
+    refusal: Refusal,
+    origin: &Origin,
+    stop_at_error: bool,
+) -> Result<v1::PublishStreamResponse, Status> {
+    refusal.log("PublishStream", origin.correlation_id.as_deref());
     if stop_at_error || refusal.reason().ends_publishing() {
         return Err(refusal.into());
     }

@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status, Streaming};
 use types::TopicName;
 
 use crate::{
-    answer, check,
+    answer_to, check,
     convert::message::{self, Stamp},
     origin::{CorrelationIds, Origin},
     publish_stream::{self, Answers},
@@ -24,7 +24,9 @@ impl PublisherService for Publisher {
         &self,
         request: Request<v1::PublishRequest>,
     ) -> Result<Response<v1::PublishResponse>, Status> {
-        answer("Publish", self.publish_one(request).await)
+        let origin = Origin::of(request.metadata());
+        let correlation_id = origin.as_ref().ok().and_then(|origin| origin.correlation_id.clone());
+        answer_to("Publish", correlation_id.as_deref(), self.publish_one(origin, request.into_inner()).await)
     }
 
     type PublishStreamStream = Answers;
@@ -42,10 +44,10 @@ impl PublisherService for Publisher {
 impl Publisher {
     async fn publish_one(
         &self,
-        request: Request<v1::PublishRequest>,
+        origin: Result<Origin, Refusal>,
+        request: v1::PublishRequest,
     ) -> Result<v1::PublishResponse, Refusal> {
-        let origin = Origin::of(request.metadata())?;
-        let request = request.into_inner();
+        let origin = origin?;
         let topic = check::topic("topic", &request.topic)?;
         let results = self.accept(topic, request.messages, &origin).await?.results().await?;
         Ok(v1::PublishResponse { results })

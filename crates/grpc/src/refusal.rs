@@ -79,7 +79,7 @@ impl Refusal {
     }
 
     /// Says once, where it is handled, what was refused. A client's mistake is no fault of the broker.
-    pub(crate) fn log(&self, method: &'static str, correlation_id: Option<&str>) {
+    pub(crate) fn log(&self, method: &str, correlation_id: Option<&str>) {
         let (reason, text) = (self.reason.as_str(), self.message());
         match self.reason.worry() {
             Worry::Fault => tracing::error!(method, reason, correlation_id, "{text}"),

@@ -17,7 +17,7 @@ use tonic::{
 };
 
 use crate::{
-    Config, CorrelationIds, ServerInfo, admin::Admin, connections, guard::GuardLayer, health,
+    Config, CorrelationIds, ServerInfo, admin::Admin, connections, guard::GuardLayer, health::Reports,
     publisher::Publisher, subscriber::Subscribers, subscriptions::Subscriptions, topics::Topics,
 };
 
@@ -57,14 +57,15 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Drained, ServeError> {
     config.validate(broker.config().max_message_bytes)?;
-    let routes = services(&broker, info, &config, CorrelationIds::random())?;
+    let (routes, health) = build(&broker, info, &config, CorrelationIds::random())?;
     let (began, begins) = oneshot::channel();
     let signal = async {
         shutdown.await;
+        health.end().await;
         // The other side waits for it as long as the server runs.
         _ = began.send(());
     };
-    let connections = connections::accept(listener, config.max_connections);
+    let connections = connections::accept(listener, config.max_connections, config.preface_timeout);
     let serving = router(routes, &config).serve_with_incoming_shutdown(connections, signal);
     tokio::select! {
         ended = serving => ended.map(|()| Drained::Fully).map_err(ServeError::from),
@@ -92,8 +93,17 @@ pub fn services(
     config: &Config,
     ids: CorrelationIds,
 ) -> Result<Routes, ServeError> {
+    build(broker, info, config, ids).map(|(routes, _)| routes)
+}
+
+fn build(
+    broker: &Broker,
+    info: ServerInfo,
+    config: &Config,
+    ids: CorrelationIds,
+) -> Result<(Routes, Reports), ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    tokio::spawn(health::follow(reporter, broker.health()));
+    let reports = Reports::start(reporter, broker.health());
     let limit = config.max_request_bytes;
     let publisher = Publisher { broker: broker.clone(), ids };
     let subscribers = Subscribers { broker: broker.clone(), settle_grace: config.settle_grace };
@@ -114,7 +124,7 @@ pub fn services(
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
-    Ok(routes.routes())
+    Ok((routes.routes(), reports))
 }
 
 fn reflection<'b>() -> tonic_reflection::server::Builder<'b> {

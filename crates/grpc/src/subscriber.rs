@@ -18,6 +18,8 @@ use crate::{
 
 /// Messages of a pull that does not say how many.
 const PULL_MESSAGES: usize = 100;
+/// Bytes of a pull that does not say how many: with the wrappers it fits in the 4 MiB that most gRPC clients take.
+const PULL_BYTES: u64 = 3 << 20;
 /// What "at once" gives the broker to read a message from the disk.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
@@ -111,10 +113,9 @@ impl Subscribers {
 
 fn ask(request: &v1::PullRequest) -> Result<Ask, Refusal> {
     let messages = usize::try_from(request.max_messages).unwrap_or(usize::MAX);
-    let bytes = limits::PULL_BYTES as u64;
     Ok(Ask {
         max_messages: check::count("max_messages", messages, PULL_MESSAGES, limits::PULL_MESSAGES)?,
-        max_bytes: check::count("max_bytes", request.max_bytes, bytes, bytes)?,
+        max_bytes: check::count("max_bytes", request.max_bytes, PULL_BYTES, limits::PULL_BYTES as u64)?,
     })
 }
 

@@ -6,9 +6,8 @@ use types::SubscriptionName;
 use crate::{
     answer, check,
     convert::{place, subscription},
-    mask, page_token,
+    mask, page,
     refusal::Refusal,
-    topics::page_size,
 };
 
 /// `fanfare.v1.SubscriptionService` over the broker.
@@ -113,13 +112,14 @@ impl Subscriptions {
             (_, project) => check::project("project", project)?,
         };
         let list = format!("{project} {}", topic.as_ref().map(ToString::to_string).unwrap_or_default());
-        let size = page_size(request.page_size)?;
-        let page = Page { after: page_token::decode(&list, &request.page_token)?, size };
+        let size = page::size(request.page_size)?;
+        let page = Page { after: page::place(&list, &request.page_token)?, size };
         let found = self.0.subscriptions(&project, topic.as_ref(), &page);
-        Ok(v1::ListSubscriptionsResponse {
-            subscriptions: found.entries.into_iter().map(subscription::to_proto).collect(),
-            next_page_token: found.next.map(|next| page_token::encode(&list, &next)).unwrap_or_default(),
-        })
+        let found_here = found.entries.into_iter().map(subscription::to_proto).collect();
+        let place = |subscription: &v1::Subscription| page::id(&subscription.name);
+        let (subscriptions, next) = page::cut(found_here, found.next, place);
+        let next_page_token = next.map(|next| page::token(&list, &next)).unwrap_or_default();
+        Ok(v1::ListSubscriptionsResponse { subscriptions, next_page_token })
     }
 
     async fn delete(

@@ -1,9 +1,8 @@
 use broker::{Broker, Page};
 use fanfare_proto::v1::{self, topic_service_server::TopicService};
 use tonic::{Request, Response, Status};
-use types::limits;
 
-use crate::{answer, check, convert::topic, mask, page_token, refusal::Refusal};
+use crate::{answer, check, convert::topic, mask, page, refusal::Refusal};
 
 /// `fanfare.v1.TopicService` over the broker.
 #[derive(Debug, Clone)]
@@ -70,13 +69,13 @@ impl Topics {
     fn list(&self, request: &v1::ListTopicsRequest) -> Result<v1::ListTopicsResponse, Refusal> {
         let project = check::project("project", &request.project)?;
         let list = project.to_string();
-        let size = page_size(request.page_size)?;
-        let page = Page { after: page_token::decode(&list, &request.page_token)?, size };
+        let size = page::size(request.page_size)?;
+        let page = Page { after: page::place(&list, &request.page_token)?, size };
         let found = self.0.topics(&project, &page);
-        Ok(v1::ListTopicsResponse {
-            topics: found.entries.into_iter().map(topic::to_proto).collect(),
-            next_page_token: found.next.map(|next| page_token::encode(&list, &next)).unwrap_or_default(),
-        })
+        let topics = found.entries.into_iter().map(topic::to_proto).collect();
+        let (topics, next) = page::cut(topics, found.next, |topic: &v1::Topic| page::id(&topic.name));
+        let next_page_token = next.map(|next| page::token(&list, &next)).unwrap_or_default();
+        Ok(v1::ListTopicsResponse { topics, next_page_token })
     }
 
     async fn delete(&self, request: &v1::DeleteTopicRequest) -> Result<v1::DeleteTopicResponse, Refusal> {
@@ -84,10 +83,4 @@ impl Topics {
         self.0.delete_topic(&name, request.force).await?;
         Ok(v1::DeleteTopicResponse {})
     }
-}
-
-/// Entries on a page of any list.
-pub(crate) fn page_size(given: u32) -> Result<usize, Refusal> {
-    let given = usize::try_from(given).unwrap_or(usize::MAX);
-    check::count("page_size", given, limits::PAGE_SIZE, limits::PAGE_SIZE_MAX)
 }

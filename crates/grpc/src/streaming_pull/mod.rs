@@ -38,6 +38,9 @@ const FRAME_MESSAGES: usize = 1_000;
 /// Requests whose settlements are not durable yet, of one stream.
 const SETTLING: usize = 64;
 
+/// Requests that are settled together when they have come together.
+const TOGETHER: usize = 16;
+
 /// Reads the first request and starts the stream's task, which ends by itself when the stream does.
 pub(crate) async fn open(
     broker: &Broker,
@@ -48,6 +51,6 @@ pub(crate) async fn open(
     let opening = Opening::read(broker, first).inspect_err(|refusal| refusal.log("StreamingPull", None))?;
     let (sender, deliveries) = outbound::channel();
     let session = Session::new(broker.clone(), opening, sender);
-    tokio::spawn(session.run(requests.boxed(), settle_grace));
+    tokio::spawn(session.run(requests.ready_chunks(TOGETHER), settle_grace));
     Ok(deliveries)
 }

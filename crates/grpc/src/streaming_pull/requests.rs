@@ -66,6 +66,25 @@ impl Settlements {
         }
     }
 
+    /// Takes over the settlements of the request that came next.
+    pub(crate) fn append(&mut self, mut next: Self) {
+        let before = self.extensions.ids.len();
+        self.lengths.extend(
+            next.lengths
+                .into_iter()
+                .map(|(range, length)| (range.start + before..range.end + before, length)),
+        );
+        for (ours, theirs) in [
+            (&mut self.acks, &mut next.acks),
+            (&mut self.nacks, &mut next.nacks),
+            (&mut self.extensions, &mut next.extensions),
+        ] {
+            ours.texts.append(&mut theirs.texts);
+            ours.ids.append(&mut theirs.ids);
+        }
+        self.delays.append(&mut next.delays);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.acks.ids.is_empty() && self.nacks.ids.is_empty() && self.extensions.ids.is_empty()
     }
@@ -226,6 +245,24 @@ mod tests {
         let settlements = Settlements::read_later(request, UID).unwrap();
         let five = Some(Duration::from_secs(5));
         assert_eq!(settlements.delays, [five, five, None]);
+    }
+
+    #[test]
+    fn requests_that_came_together_are_settled_together() {
+        let extension = |sequence, seconds| {
+            let ack_deadline = Some(prost_types::Duration { seconds, nanos: 0 });
+            vec![v1::StreamExtension { ack_ids: vec![id(7, sequence)], ack_deadline }]
+        };
+        let read = |sequence, seconds| {
+            let (acks, extensions) = (vec![id(7, sequence)], extension(sequence + 10, seconds));
+            let request = v1::StreamingPullRequest { acks, extensions, ..Default::default() };
+            Settlements::read_later(request, UID).unwrap()
+        };
+        let mut both = read(1, 5);
+        both.append(read(2, 6));
+        assert_eq!(both.acks.ids.iter().map(|id| id.sequence).collect::<Vec<_>>(), [1, 2]);
+        let lengths = [(0..1, Some(Duration::from_secs(5))), (1..2, Some(Duration::from_secs(6)))];
+        assert_eq!(both.lengths, lengths);
     }
 
     #[test]

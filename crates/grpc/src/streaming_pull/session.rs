@@ -5,7 +5,7 @@ use fanfare_proto::{encoded::StreamingPullResponse, v1};
 use futures_util::{
     FutureExt as _, StreamExt as _,
     future::{self, BoxFuture},
-    stream::{BoxStream, FuturesOrdered},
+    stream::{FuturesOrdered, ReadyChunks},
 };
 use tokio::{
     select,
@@ -15,11 +15,11 @@ use tokio::{
     },
     time,
 };
-use tonic::Status;
+use tonic::{Status, Streaming};
 use types::SubscriptionUid;
 
 use super::{
-    SETTLING,
+    SETTLING, TOGETHER,
     flow::Outstanding,
     opening::Opening,
     outbound::{Frame, Sender},
@@ -27,8 +27,11 @@ use super::{
 };
 use crate::{convert::delivery, intake, reason::Reason, refusal::Refusal};
 
-/// The client's side.
-pub(crate) type Requests = BoxStream<'static, Result<v1::StreamingPullRequest, Status>>;
+/// The client's side: the requests that have come, as many as there are at the moment.
+pub(crate) type Requests = ReadyChunks<Streaming<v1::StreamingPullRequest>>;
+
+/// What comes of a read.
+type Received = Vec<Result<v1::StreamingPullRequest, Status>>;
 
 /// Results of one request, to come when they are durable.
 type Settling = BoxFuture<'static, Result<StreamingPullResponse, SettleError>>;
@@ -66,7 +69,7 @@ impl From<Refusal> for End {
 
 /// What happens next on a stream.
 enum Event {
-    Request(Option<Result<v1::StreamingPullRequest, Status>>),
+    Requests(Option<Received>),
     Durable(Result<StreamingPullResponse, SettleError>),
     Leased(OwnedPermit<Frame>, Vec<Delivery>),
     LeaseEnded,
@@ -160,8 +163,8 @@ impl Session {
         let is_full = room.is_none() && phase != Phase::Closing && !self.outstanding.is_empty();
         let frames = self.sender.frames.clone();
         select! {
-            request = requests.next(), if phase != Phase::Closing && self.settling.len() < SETTLING => {
-                Event::Request(request)
+            received = requests.next(), if phase != Phase::Closing && self.settling.len() + TOGETHER <= SETTLING => {
+                Event::Requests(received)
             }
             Some(durable) = self.settling.next(), if !self.settling.is_empty() => Event::Durable(durable),
             leased = lease(frames, &mut self.consumer, room) => leased,
@@ -173,11 +176,8 @@ impl Session {
 
     async fn handle(&mut self, event: Event, phase: &mut Phase) -> Result<(), End> {
         match event {
-            Event::Request(Some(Ok(request))) => {
-                self.settle(Settlements::read_later(request, self.uid)?).await?;
-            }
-            Event::Request(Some(Err(status))) => return Err(End::Error(intake::refined(status, "acks"))),
-            Event::Request(None) => *phase = Phase::Closing,
+            Event::Requests(Some(requests)) => self.settle_all(requests).await?,
+            Event::Requests(None) => *phase = Phase::Closing,
             Event::Durable(results) => self.report(results.map_err(Refusal::from)?).await?,
             Event::Leased(place, deliveries) => self.deliver(place, deliveries),
             Event::Stopped(refusal) if refusal.reason() == Reason::BrokerDraining => *phase = Phase::Draining,
@@ -186,6 +186,31 @@ impl Session {
             Event::Gone => return Err(End::Gone),
         }
         Ok(())
+    }
+
+    /// Settles what has come. Without confirmations, all of it together: one record in the log instead of many. A bad
+    /// request ends the stream after those before it are settled.
+    async fn settle_all(&mut self, requests: Received) -> Result<(), End> {
+        let mut together = Settlements::default();
+        for request in requests {
+            let settlements = match self.read(request) {
+                Ok(settlements) => settlements,
+                Err(end) => {
+                    self.settle(together).await?;
+                    return Err(end);
+                }
+            };
+            together.append(settlements);
+            if self.confirm {
+                self.settle(std::mem::take(&mut together)).await?;
+            }
+        }
+        self.settle(together).await
+    }
+
+    fn read(&self, request: Result<v1::StreamingPullRequest, Status>) -> Result<Settlements, End> {
+        let request = request.map_err(|status| End::Error(intake::refined(status, "acks")))?;
+        Ok(Settlements::read_later(request, self.uid)?)
     }
 
     async fn settle(&mut self, settlements: Settlements) -> Result<(), End> {

@@ -1,0 +1,18 @@
+//! The services over a real connection: a server in this process, on a port of its own, over a broker in memory.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod admin;
+mod bad_input;
+mod bad_settings;
+mod call;
+mod fixture;
+mod health;
+mod publish;
+mod publish_stream;
+mod pull;
+mod refused;
+mod streaming_pull;
+mod subscriptions;
+mod topics;
+mod transport;
