@@ -54,6 +54,8 @@ pub(crate) fn run(engine: &Engine, log: &Arc<LogCore>, scratch: &mut Scratch) {
         engine.poison("write of a mark or a new segment", &error);
     }
     let mut state = log.state.lock();
+    // An engine that stopped begins no segment, and must not try for ever.
+    state.sealing &= engine.poisoned().is_none();
     state.committing = !state.pending.is_empty() || (state.sealing && !state.extending);
     let more = state.committing;
     drop(state);
@@ -213,7 +215,7 @@ fn starts_roll(engine: &Engine, log: &LogCore) -> bool {
         state.sealing = false;
         return false;
     }
-    let due = state.sealing || state.active.used >= engine.config.segment_bytes;
+    let due = state.sealing || state.is_due(&engine.config);
     let starts = due && !state.extending;
     state.extending |= starts;
     starts

@@ -12,13 +12,6 @@ use crate::{
     stats::add,
 };
 
-/// Asks for space for a frame, unless someone has.
-pub(crate) fn request(engine: &Engine, log: &Arc<LogCore>, frame: u64, priority: Priority) {
-    if log.state.lock().want(frame, priority) {
-        engine.jobs.push(Job::Extend(log.clone()));
-    }
-}
-
 /// Takes the space that was asked for.
 pub(crate) fn run(engine: &Engine, log: &Arc<LogCore>) {
     let plan = log.state.lock().plan_extension(&engine.config);
@@ -30,6 +23,8 @@ pub(crate) fn run(engine: &Engine, log: &Arc<LogCore>) {
         Err(_) => {}
     }
     state.extending = false;
+    // A roll that had to wait for this must not wait for the next one too.
+    state.sealing |= state.is_due(&engine.config);
     let seal = state.sealing && state.start_committing();
     drop(state);
     if seal {

@@ -12,9 +12,8 @@ use types::{Position, Timestamp};
 use crate::{
     blocking::blocking,
     engine::Engine,
-    extend,
     jobs::Job,
-    log::{LogCore, frame_bytes},
+    log::{LogCore, Wanted, frame_bytes},
     reader, upkeep,
 };
 
@@ -23,13 +22,6 @@ pub(crate) struct DiskLog {
     pub(crate) log: Arc<LogCore>,
     pub(crate) handle: u64,
     pub(crate) tail: watch::Receiver<Position>,
-}
-
-/// What an attempt to append needs done by the committers.
-#[derive(Default)]
-struct Wanted {
-    commit: bool,
-    extend: bool,
 }
 
 impl DiskLog {
@@ -49,32 +41,44 @@ impl DiskLog {
         self.engine.admits(batch.bytes().len(), priority)?;
         let frame = frame_bytes(batch.bytes().len());
         if let Err(error) = state.admits(frame, priority, config) {
-            wanted.extend = error == AppendError::Busy && !state.fits(frame) && state.want(frame, priority);
+            if error == AppendError::Busy && !state.fits(frame) {
+                *wanted = state.want(frame, priority, config);
+            }
             return Err(error);
         }
         let appended = state.accept(now, batch);
-        wanted.commit = state.start_committing();
-        wanted.extend =
-            state.runs_low(config) && !self.engine.reserve.is_full() && state.want(0, Priority::Publish);
+        let commit = state.start_committing();
+        if state.runs_low(config) && !self.engine.reserve.is_full() {
+            *wanted = state.want(0, Priority::Publish, config);
+        }
+        wanted.commit |= commit;
         Ok(appended)
     }
 
     fn has_room(&self, bytes: usize, priority: Priority) -> Result<(), AppendError> {
         let frame = frame_bytes(bytes);
-        let missing = {
-            let state = self.log.state.lock();
-            if !state.owned_by(self.handle) {
-                return Err(AppendError::Fenced);
-            }
-            self.engine.admits(bytes, priority)?;
-            let admitted = state.admits(frame, priority, &self.engine.config);
-            if admitted != Err(AppendError::Busy) || state.fits(frame) {
-                return admitted;
-            }
-            AppendError::Busy
-        };
-        extend::request(&self.engine, &self.log, frame, priority);
-        Err(missing)
+        let mut state = self.log.state.lock();
+        if !state.owned_by(self.handle) {
+            return Err(AppendError::Fenced);
+        }
+        self.engine.admits(bytes, priority)?;
+        let config = &self.engine.config;
+        let admitted = state.admits(frame, priority, config);
+        if admitted == Err(AppendError::Busy) && !state.fits(frame) {
+            let wanted = state.want(frame, priority, config);
+            drop(state);
+            self.hand_over(&wanted);
+        }
+        admitted
+    }
+
+    fn hand_over(&self, wanted: &Wanted) {
+        if wanted.commit {
+            self.engine.jobs.push(Job::Commit(self.log.clone()));
+        }
+        if wanted.extend {
+            self.engine.jobs.push(Job::Extend(self.log.clone()));
+        }
     }
 
     /// Asks for a new segment; the outcome once it is decided.
@@ -130,12 +134,7 @@ impl Log for DiskLog {
     fn append(&self, now: Timestamp, batch: Batch, priority: Priority) -> Result<Appended, AppendError> {
         let mut wanted = Wanted::default();
         let outcome = self.try_append(now, batch, priority, &mut wanted);
-        if wanted.commit {
-            self.engine.jobs.push(Job::Commit(self.log.clone()));
-        }
-        if wanted.extend {
-            self.engine.jobs.push(Job::Extend(self.log.clone()));
-        }
+        self.hand_over(&wanted);
         outcome
     }
 

@@ -105,6 +105,14 @@ pub(crate) struct Extension {
     pub(crate) priority: Priority,
 }
 
+/// What the committers have to do.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Wanted {
+    pub(crate) commit: bool,
+    pub(crate) extend: bool,
+}
+
 /// What a batch takes on disk.
 pub(crate) fn frame_bytes(payload: usize) -> u64 {
     (FRAME_HEADER + payload) as u64
@@ -205,18 +213,32 @@ impl State {
         !std::mem::replace(&mut self.committing, true)
     }
 
-    /// Asks for space for a frame; `false` if someone is at it.
-    pub(crate) fn want(&mut self, frame: u64, priority: Priority) -> bool {
-        self.wanted = self.wanted.max(frame);
-        if priority == Priority::State {
-            self.wanted_for = priority;
+    /// Asks for space for a frame: more of this segment, or a new one if this one is full.
+    pub(crate) fn want(&mut self, frame: u64, priority: Priority, config: &Config) -> Wanted {
+        let mut wanted = Wanted::default();
+        if self.extending {
+            return wanted;
         }
-        !std::mem::replace(&mut self.extending, true)
+        if self.is_due(config) && priority == Priority::Publish {
+            self.sealing = true;
+            wanted.commit = self.start_committing();
+            return wanted;
+        }
+        self.wanted = self.wanted.max(frame);
+        self.wanted_for = priority;
+        self.extending = true;
+        wanted.extend = true;
+        wanted
+    }
+
+    /// The segment has reached its size.
+    pub(crate) fn is_due(&self, config: &Config) -> bool {
+        self.active.used >= config.segment_bytes
     }
 
     /// Space should be taken before it is missed.
     pub(crate) fn runs_low(&self, config: &Config) -> bool {
-        self.spare() < self.chunk(config) / 2
+        !self.is_due(config) && self.spare() < self.chunk(config) / 2
     }
 
     /// How much space to take at a time: as much as there is already, within the configured bounds.
