@@ -110,21 +110,27 @@ async fn reflection_describes_every_service_in_both_versions() {
         assert!(services.service.iter().any(|service| service.name == *name), "{name}");
     }
 
+    // Of a service, and of what an error's details are made of.
+    for symbol in ["fanfare.v1.SubscriberService", "google.rpc.BadRequest", "google.rpc.ErrorInfo"] {
+        assert!(is_described(&server, symbol).await, "{symbol}");
+    }
+    assert!(!is_described(&server, "fanfare.v1.NoSuchService").await);
+}
+
+async fn is_described(server: &Server, symbol: &str) -> bool {
     let symbol = pb::v1alpha::ServerReflectionRequest {
         host: String::new(),
         message_request: Some(pb::v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(
-            "fanfare.v1.SubscriberService".into(),
+            symbol.into(),
         )),
     };
     let mut client =
         pb::v1alpha::server_reflection_client::ServerReflectionClient::new(server.channel.clone());
     let mut answers =
         client.server_reflection_info(futures_util::stream::iter([symbol])).await.unwrap().into_inner();
-    let answer = answers.next().await.unwrap().unwrap().message_response.unwrap();
-    assert!(matches!(
-        answer,
-        pb::v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse(_)
-    ));
+    let Some(Ok(answer)) = answers.next().await else { return false };
+    use pb::v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse;
+    matches!(answer.message_response, Some(FileDescriptorResponse(_)))
 }
 
 #[tokio::test]
