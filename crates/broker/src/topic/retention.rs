@@ -44,7 +44,10 @@ impl Topic {
             .position_at(oldest_allowed)
             .await
             .map_err(|error| Unavailable::Read(error.to_string()))?;
-        self.expire_below(below, ExpiryReason::RetentionAge).await?;
+        // At the beginning of what is kept nothing is too old, nor is what was carried forward from before it: its own time ends it.
+        if below > self.first_position() {
+            self.expire_below(below, ExpiryReason::RetentionAge).await?;
+        }
         let oldest = self.published_at(below).await.unwrap_or(now);
         // Not before the oldest one is too old; but a shorter age may have been set by then.
         progress.next_age_check = oldest

@@ -147,3 +147,23 @@ async fn retention_writes_nothing_for_a_subscription_that_has_nothing_to_lose() 
     upkeep(&fixture).await;
     assert_eq!(fixture.broker.topic_stats(&topic()).unwrap().next_position, before);
 }
+
+#[tokio::test]
+async fn a_message_that_was_carried_forward_becomes_no_older_by_that() {
+    let fixture = small_segments().await;
+    let retention = RetentionPolicy { max_age: seconds(3_600), ..RetentionPolicy::default() };
+    fixture.topic(TopicSettings { retention, ..TopicSettings::default() }).await;
+    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    let mut later = crate::fixture::message("later");
+    later.meta.deliver_at = fixture.broker.now().plus(seconds(1_800));
+    fixture.broker.publish(&topic(), vec![later]).await.unwrap();
+    for _ in 0..3 {
+        fill(&fixture, 80).await;
+        fixture.drain("a").await;
+        upkeep(&fixture).await;
+    }
+    assert!(fixture.broker.topic_stats(&topic()).unwrap().first_position > 100, "it was not carried");
+    fixture.pass(seconds(1_800)).await;
+    upkeep(&fixture).await;
+    assert_eq!(fixture.drain("a").await, ["later"]);
+}
