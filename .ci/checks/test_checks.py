@@ -3,6 +3,7 @@
 import unittest
 
 import edges
+import promises
 import tidy
 
 
@@ -97,6 +98,14 @@ class Tidy(unittest.TestCase):
         self.assertEqual(len(list(tidy.judge([("file-lines", "a.rs", 501)], allowed))), 1)
         self.assertEqual(len(list(tidy.judge([("file-lines", "a.rs", 480)], allowed))), 1)
         self.assertEqual(len(list(tidy.judge([], allowed))), 1)
+
+
+class Promises(unittest.TestCase):
+    DOCUMENT = "### 1. First\n- `a_test_that_is_there`\n### 2. Second\n- `a_test_that_is_gone`\n### 3. Third\nnothing\n"
+
+    def test_a_missing_test_and_a_promise_without_one_are_found(self):
+        found = promises.complaints(self.DOCUMENT, "async fn a_test_that_is_there() {}")
+        self.assertEqual(len(found), 2, found)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,6 @@ use crate::{
 const PULL_MESSAGES: usize = 100;
 /// Bytes of a pull that does not say how many: with the wrappers it fits in the 4 MiB that most gRPC clients take.
 const PULL_BYTES: u64 = 3 << 20;
-/// What "at once" gives the broker to read a message from the disk.
-const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// `fanfare.v1.SubscriberService` over the broker.
 #[derive(Debug, Clone)]
@@ -72,12 +70,14 @@ impl Subscribers {
     async fn pull_some(&self, request: v1::PullRequest) -> Result<encoded::PullResponse, Refusal> {
         let name = check::subscription("subscription", &request.subscription)?;
         let ask = ask(&request)?;
-        let wait = time::within("wait", request.wait, Duration::ZERO..=limits::PULL_WAIT_MAX)?;
+        let wait =
+            time::within("wait", request.wait, Duration::ZERO..=limits::PULL_WAIT_MAX)?.unwrap_or_default();
         let mut consumer = self.broker.subscriber(&name)?.consumer()?;
-        // Dropping the call leases nothing, so running out of time loses no message.
-        let deliveries = match timeout(wait.unwrap_or_default().max(AT_ONCE), consumer.next(ask)).await {
-            Ok(deliveries) => deliveries?,
-            Err(_) => Vec::new(),
+        let deliveries = if wait.is_zero() {
+            consumer.try_next(ask).await?
+        } else {
+            // Dropping the call leases nothing, so running out of time loses no message.
+            timeout(wait, consumer.next(ask)).await.unwrap_or(Ok(Vec::new()))?
         };
         Ok(encoded::PullResponse { messages: deliveries.into_iter().map(delivery::to_proto).collect() })
     }

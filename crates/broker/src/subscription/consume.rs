@@ -26,6 +26,8 @@ pub struct Consumer {
 enum Look {
     Leased(Vec<Leased>),
     Nothing,
+    /// There may be something once a delivery mark is on the disk.
+    Soon,
     /// The next messages are not in memory.
     Behind(Position),
     /// The log's buffer is full.
@@ -51,6 +53,18 @@ impl Consumer {
     /// # Errors
     /// The subscription was deleted, or the broker is being shut down or cannot read its log. Nothing is leased.
     pub async fn next(&mut self, ask: Ask) -> Result<Vec<Delivery>, ConsumeError> {
+        self.take(ask, true).await
+    }
+
+    /// The same without waiting for messages: empty if there is nothing to lease at the moment.
+    ///
+    /// # Errors
+    /// As [`Consumer::next`].
+    pub async fn try_next(&mut self, ask: Ask) -> Result<Vec<Delivery>, ConsumeError> {
+        self.take(ask, false).await
+    }
+
+    async fn take(&mut self, ask: Ask, waits_for_messages: bool) -> Result<Vec<Delivery>, ConsumeError> {
         let subscription = self.subscription.clone();
         let mut waits: Option<Waits<'_>> = None;
         loop {
@@ -69,12 +83,13 @@ impl Consumer {
                     subscription.peek().block = Some(block);
                 }
                 Look::Busy => self.topic.room().await?,
+                Look::Nothing if !waits_for_messages => return Ok(Vec::new()),
                 // Once it counts as waiting and is listed, one more look finds what came in between.
-                Look::Nothing if waits.is_none() => {
+                Look::Nothing | Look::Soon if waits.is_none() => {
                     waits = Some(Waits::new(&subscription));
                     self.topic.wake_on_next(&subscription);
                 }
-                Look::Nothing => notified.await,
+                Look::Nothing | Look::Soon => notified.await,
             }
         }
     }
@@ -124,7 +139,7 @@ impl Subscription {
         let now = self.shared.time.now();
         state.last_used = now;
         if state.mark_pending {
-            return Ok(Look::Nothing);
+            return Ok(Look::Soon);
         }
         if let Some(cursor) = state.read_on(topic, now, ask.max_messages) {
             return Ok(Look::Behind(cursor));
@@ -136,6 +151,11 @@ impl Subscription {
         let share = self.share(&mut state, now, ask, is_waiting);
         state.queue.lease(now, share, &mut leased);
         self.changed(&mut state, now);
+        // It read on no further than it needed itself: whoever waits goes on from there.
+        let has_unread = state.queue.cursor() < topic.visible();
+        if !leased.is_empty() && has_unread && self.waiting.load(Ordering::Relaxed) > 0 {
+            self.wake.notify_one();
+        }
         Ok(if leased.is_empty() { Look::Nothing } else { Look::Leased(leased) })
     }
 
@@ -171,7 +191,7 @@ impl Subscription {
             }
             subscription.wake.notify_one();
         });
-        Ok(Look::Nothing)
+        Ok(Look::Soon)
     }
 
     fn release(self: &Arc<Self>, claims: &[LeaseRef]) {

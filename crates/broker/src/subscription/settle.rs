@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use journal::{AppendError, Appended, Durable};
 use queue::{LeaseError, LeaseRef, Record};
-use types::{AckId, LogId, MessageId, SubscriptionSettings, Timestamp};
+use types::{AckId, LogId, MessageId, SubscriptionSettings, SubscriptionUid, Timestamp};
 
 use super::{Consumer, State, Subscription};
 use crate::{ConsumeError, Outcome, SettleError, SubscriptionNotFound, Unavailable, topic::Topic};
@@ -49,6 +49,11 @@ impl Subscriber {
     /// It is deleted or has as many as it takes, or the broker is being shut down.
     pub fn consumer(&self) -> Result<Consumer, ConsumeError> {
         Consumer::new(self.subscription.clone())
+    }
+
+    /// Whose ack IDs it takes.
+    pub fn uid(&self) -> SubscriptionUid {
+        self.subscription.uid
     }
 
     /// Its settings at the moment.

@@ -30,7 +30,7 @@ impl Opening {
         let outstanding = outstanding(&first)?;
         let confirm = first.confirm;
         let subscriber = broker.subscriber(&name)?;
-        let uid = broker.subscription(&name)?.uid;
+        let uid = subscriber.uid();
         let settlements = Settlements::read(first, uid)?;
         let consumer = subscriber.consumer()?;
         Ok(Self { subscriber, consumer, uid, outstanding, confirm, settlements })

@@ -35,6 +35,22 @@ async fn a_pull_waits_for_the_first_message() {
 }
 
 #[tokio::test]
+async fn a_burst_reaches_every_pull_that_waits() {
+    let server = Server::with_topic().await;
+    let pull = || {
+        let mut subscriber = server.subscriber();
+        let one = request(|r| (r.max_messages, r.wait) = (1, Some(seconds(60))));
+        tokio::spawn(async move { subscriber.pull(one).await.unwrap().into_inner().messages.len() })
+    };
+    let pulls: Vec<_> = (0..20).map(|_| pull()).collect();
+    while server.stats().await.consumers < 20 {}
+    server.publish(&["a"; 20]).await;
+    for pull in pulls {
+        assert_eq!(soon(pull).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_pull_takes_no_more_than_it_asked_for() {
     let server = Server::with_topic().await;
     server.publish(&["a"; 300]).await;
