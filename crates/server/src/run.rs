@@ -69,7 +69,7 @@ pub enum RunError {
     InUse(String),
     /// The log could not be opened or read back. Nothing was changed.
     #[error("cannot open the broker: {0}")]
-    Open(#[source] OpenError),
+    Open(OpenError),
     /// The journal failed while the broker ran. What was acknowledged before is durable.
     #[error("the journal failed, nothing is acknowledged any more: {0}")]
     JournalFailed(String),
@@ -78,7 +78,7 @@ pub enum RunError {
     Grpc(String),
     /// The last checkpoint could not be written, or the directory not be released. What was acknowledged is durable.
     #[error("could not close cleanly: {0}")]
-    Close(#[source] JournalError),
+    Close(JournalError),
     /// The metrics could not be set up. Nothing was opened.
     #[error(transparent)]
     Metrics(#[from] MetricsError),

@@ -69,6 +69,7 @@ pub(super) static KEYS: &[Key] = keys![
     grpc.max_frame_bytes,
     grpc.stream_window_bytes,
     grpc.connection_window_bytes,
+    grpc.preface_timeout,
     grpc.keepalive_interval,
     grpc.keepalive_timeout,
     grpc.max_request_bytes,

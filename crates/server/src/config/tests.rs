@@ -1,4 +1,4 @@
-use std::{collections::HashSet, ffi::OsString, fs};
+use std::{collections::HashSet, ffi::OsString, fmt, fs};
 
 use super::{keys::KEYS, *};
 
@@ -162,6 +162,28 @@ fn one_time_decides_how_long_clients_may_take_to_leave() {
     let port = config.grpc_port();
     assert_eq!((port.drain_timeout, port.settle_grace), (config.shutdown_timeout, config.shutdown_timeout));
     assert_eq!(config.validate(), Ok(()));
+}
+
+/// The fields of a section, as its `Debug` prints them.
+fn fields(section: &str, value: &dyn fmt::Debug) -> Vec<String> {
+    let text = format!("{value:?}");
+    let inside = text.split_once('{').unwrap().1;
+    inside
+        .split(", ")
+        .filter_map(|field| Some(format!("{section}.{}", field.split_once(": ")?.0.trim())))
+        .collect()
+}
+
+#[test]
+fn every_field_that_a_crate_lets_operators_choose_has_a_key() {
+    let Config { broker, disk, grpc, log, metrics, .. } = Config::default();
+    let decided_by_others = ["disk.durability", "grpc.drain_timeout"];
+    let sections: [(&str, &dyn fmt::Debug); 5] =
+        [("broker", &broker), ("disk", &disk), ("grpc", &grpc), ("log", &log), ("metrics", &metrics)];
+    for field in sections.into_iter().flat_map(|(name, section)| fields(name, section)) {
+        let known = keys::find(&field).is_some() || decided_by_others.contains(&field.as_str());
+        assert!(known, "{field} is in no line of keys.rs");
+    }
 }
 
 #[test]
