@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use journal::Durable;
-use types::{Invalid, ProjectId, TopicName, TopicSettings, limits};
+use types::{Invalid, Position, ProjectId, TopicName, TopicSettings, limits};
 
 use crate::{
     Broker, CreateTopicError, DeleteTopicError, NewMessage, Page, Paged, PublishError, Published, TopicInfo,
@@ -250,12 +250,12 @@ impl Topic {
         Ok(self.info())
     }
 
-    /// Waits until the message is durable.
-    async fn wait_durable(&self, sequence: u64) -> Result<(), Unavailable> {
+    /// Waits until the record at a position is durable.
+    pub(crate) async fn wait_durable(&self, position: Position) -> Result<(), Unavailable> {
         let mut health = self.shared.journal.health();
         let mut tail = self.log.tail();
         tokio::select! {
-            reached = tail.wait_for(|durable| *durable > sequence) => {
+            reached = tail.wait_for(|durable| *durable > position) => {
                 reached.map(drop).map_err(|_| Unavailable::Draining)
             }
             poisoned = health.wait_for(|health| matches!(health, journal::Health::Poisoned(_))) => match poisoned.as_deref() {

@@ -62,6 +62,8 @@ impl Topic {
         sequence: Sequence,
     ) -> Result<Option<(Message, Timestamp)>, Unavailable> {
         let place = self.state.lock().carried.get(&sequence).copied().unwrap_or(sequence);
+        // It may be on its way to a new place, and cannot be read there before it is durable.
+        self.wait_durable(place).await?;
         let frames = match self.log.read(place, 1).await {
             Ok(frames) => frames,
             Err(ReadError::Corrupt { .. } | ReadError::Trimmed { .. }) => return Ok(None),

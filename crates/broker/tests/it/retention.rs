@@ -4,7 +4,7 @@ use broker::Config;
 use journal::{MemoryJournal, memory};
 use types::{ByteLimitAction, RetentionPolicy, SubscriptionSettings, TopicSettings};
 
-use crate::fixture::{Fixture, no_backoff, seconds, sub, texts, topic};
+use crate::fixture::{Fixture, MANY, no_backoff, ready, seconds, sub, texts, topic};
 
 /// Small segments and frequent checkpoints, so that there is something to drop.
 async fn small_segments() -> Fixture {
@@ -165,5 +165,29 @@ async fn a_message_that_was_carried_forward_becomes_no_older_by_that() {
     assert!(fixture.broker.topic_stats(&topic()).unwrap().first_position > 100, "it was not carried");
     fixture.pass(seconds(1_800)).await;
     upkeep(&fixture).await;
+    assert_eq!(fixture.drain("a").await, ["later"]);
+}
+
+#[tokio::test]
+async fn a_message_can_be_leased_while_it_is_being_carried_forward() {
+    let mut fixture = small_segments().await;
+    fixture.topic(TopicSettings::default()).await;
+    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    let mut later = crate::fixture::message("later");
+    later.meta.deliver_at = fixture.broker.now().plus(seconds(1_800));
+    fixture.broker.publish(&topic(), vec![later]).await.unwrap();
+    fill(&fixture, 80).await;
+    // A restart empties the shared cache: the message has to be read from where it is.
+    fixture.crash().await;
+    fixture.drain("a").await;
+    fixture.journal.hold();
+    let broker = fixture.broker.clone();
+    let mut upkeep = tokio::spawn(async move { broker.run_upkeep().await });
+    assert!(ready(&mut upkeep).await.is_none(), "it waits for the new place to be durable");
+    fixture.clock.advance(seconds(1_800));
+    let mut consumer = fixture.consumer("a");
+    assert!(ready(consumer.next(MANY)).await.is_none());
+    fixture.journal.release();
+    upkeep.await.unwrap();
     assert_eq!(fixture.drain("a").await, ["later"]);
 }
