@@ -24,6 +24,7 @@ mod record;
 mod shared;
 mod subscription;
 mod subscriptions;
+mod survey;
 mod time;
 mod topic;
 mod topics;

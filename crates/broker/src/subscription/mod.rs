@@ -19,7 +19,7 @@ use parking_lot::{Mutex, MutexGuard};
 use queue::{Queue, Record};
 pub use settle::{Settling, Subscriber};
 use tokio::sync::Notify;
-use types::{Position, SubscriptionName, SubscriptionUid, Timestamp, TopicName};
+use types::{Position, Sequence, SubscriptionName, SubscriptionUid, Timestamp, TopicName};
 
 use crate::{
     SubscriptionInfo, SubscriptionNotFound, SubscriptionStats, Unavailable,
@@ -158,20 +158,25 @@ impl Subscription {
 
     /// In figures.
     pub(crate) async fn stats(&self) -> Result<SubscriptionStats, SubscriptionNotFound> {
-        let topic = self.topic()?;
-        let published = topic.state.lock().published;
-        let (backlog, counts, oldest) = {
-            let state = self.lock()?;
-            let now = self.shared.time.now();
-            (state.backlog(published, now), state.queue.counts(now), state.queue.oldest_unsettled())
-        };
-        let oldest_unsettled_at = if backlog == 0 { None } else { topic.published_at(oldest).await };
-        Ok(SubscriptionStats {
-            backlog,
-            oldest_unsettled_at,
+        let (mut stats, oldest) = self.figures()?;
+        if stats.backlog > 0 {
+            stats.oldest_unsettled_at = self.topic()?.published_at(oldest).await;
+        }
+        Ok(stats)
+    }
+
+    /// What memory knows: all but the time of the oldest unsettled message, and which message that is.
+    pub(crate) fn figures(&self) -> Result<(SubscriptionStats, Sequence), SubscriptionNotFound> {
+        let published = self.topic()?.state.lock().published;
+        let state = self.lock()?;
+        let now = self.shared.time.now();
+        let stats = SubscriptionStats {
+            backlog: state.backlog(published, now),
+            oldest_unsettled_at: None,
             consumers: self.consumers.load(Ordering::Relaxed) as u64,
-            counts,
-        })
+            counts: state.queue.counts(now),
+        };
+        Ok((stats, state.queue.oldest_unsettled()))
     }
 
     /// Ends it in memory; consumers find out.

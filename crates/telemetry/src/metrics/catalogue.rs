@@ -34,15 +34,6 @@ impl Label {
     }
 }
 
-/// How the values of several topics or subscriptions become the one that is labelled `other`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fold {
-    /// Their sum.
-    Sum,
-    /// The greatest.
-    Max,
-}
-
 /// One metric.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Metric {
@@ -56,8 +47,6 @@ pub struct Metric {
     pub kind: Kind,
     /// What it has one series for.
     pub label: Label,
-    /// How series beyond the limit are joined.
-    pub fold: Fold,
 }
 
 const MESSAGES: &str = "{message}";
@@ -65,11 +54,11 @@ const BYTES: &str = "By";
 const SECONDS: &str = "s";
 
 const fn counter(label: Label, name: &'static str, unit: &'static str, help: &'static str) -> Metric {
-    Metric { name, unit, help, kind: Kind::Counter, label, fold: Fold::Sum }
+    Metric { name, unit, help, kind: Kind::Counter, label }
 }
 
 const fn gauge(label: Label, name: &'static str, unit: &'static str, help: &'static str) -> Metric {
-    Metric { name, unit, help, kind: Kind::Gauge, label, fold: Fold::Sum }
+    Metric { name, unit, help, kind: Kind::Gauge, label }
 }
 
 macro_rules! catalogue {
@@ -144,10 +133,34 @@ catalogue! {
     /// Backlog.
     SUBSCRIPTION_BACKLOG = gauge(Label::Subscription, "fanfare.subscription.backlog", MESSAGES,
         "Messages of the subscription that are neither settled nor dead-lettered");
-    /// Age of the backlog.
-    SUBSCRIPTION_OLDEST_AGE = Metric { fold: Fold::Max, ..gauge(Label::Subscription, "fanfare.subscription.oldest_unsettled.age", SECONDS,
-        "Time since the oldest unsettled message of the subscription was accepted; 0 if there is none") };
+    /// Leased.
+    SUBSCRIPTION_LEASED = gauge(Label::Subscription, "fanfare.subscription.leased", MESSAGES,
+        "Messages of the subscription that are delivered and not settled yet");
+    /// Dead letters.
+    SUBSCRIPTION_DEAD_LETTERS = gauge(Label::Subscription, "fanfare.subscription.dead_letters", MESSAGES,
+        "Messages in the dead-letter store of the subscription");
     /// Consumers.
     SUBSCRIPTION_CONSUMERS = gauge(Label::Subscription, "fanfare.subscription.consumers", "{consumer}",
         "Pulls under way and open streams of the subscription");
+    /// Age of the backlog.
+    SUBSCRIPTION_OLDEST_AGE = gauge(Label::Subscription, "fanfare.subscription.oldest_unsettled.age", SECONDS,
+        "Time since the oldest unsettled message of the subscription was accepted, 0 if there is none; not for the label other");
+    /// Deliveries.
+    SUBSCRIPTION_DELIVERIES = counter(Label::Subscription, "fanfare.subscription.deliveries", "{delivery}",
+        "Deliveries of the subscription since the start, redeliveries included");
+    /// Acks.
+    SUBSCRIPTION_ACKED = counter(Label::Subscription, "fanfare.subscription.messages.acked", MESSAGES,
+        "Messages that the subscription ever acknowledged");
+    /// Failures.
+    SUBSCRIPTION_ATTEMPTS_FAILED = counter(Label::Subscription, "fanfare.subscription.attempts.failed", "{attempt}",
+        "Delivery attempts of the subscription that ever failed");
+    /// Dead-lettered.
+    SUBSCRIPTION_DEAD_LETTERED = counter(Label::Subscription, "fanfare.subscription.messages.dead_lettered", MESSAGES,
+        "Messages of the subscription that ever entered its dead-letter store");
+    /// Dropped.
+    SUBSCRIPTION_DROPPED = counter(Label::Subscription, "fanfare.subscription.messages.dropped", MESSAGES,
+        "Messages of the subscription that were ever given up after their last attempt");
+    /// Expired.
+    SUBSCRIPTION_EXPIRED = counter(Label::Subscription, "fanfare.subscription.messages.expired", MESSAGES,
+        "Messages of the subscription that ever expired unsettled: by their own time, by retention, or by damage");
 }

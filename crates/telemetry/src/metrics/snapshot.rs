@@ -2,7 +2,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use opentelemetry::KeyValue;
 
-use super::{Fold, Label, Limits, Metric, OTHER, admission::Admission};
+use super::{Label, Limits, Metric, OTHER, admission::Admission};
 
 /// Where the values come from.
 pub trait Source: Send + Sync + fmt::Debug + 'static {
@@ -44,8 +44,9 @@ impl Snapshot {
         self.put(metric, "", value);
     }
 
-    /// Says the values of one topic or one subscription.
-    pub fn row(&mut self, label: Label, name: &str, values: &[(&'static Metric, f64)]) {
+    /// Says the values of one topic or one subscription, and returns whether it has series of its own; what has none is
+    /// added up as `other`.
+    pub fn row(&mut self, label: Label, name: &str, values: &[(&'static Metric, f64)]) -> bool {
         let admitted = match label {
             Label::Topic => self.topics.admit(name),
             Label::Subscription => self.subscriptions.admit(name),
@@ -55,16 +56,14 @@ impl Snapshot {
             debug_assert_eq!(metric.label, label, "{} has another label", metric.name);
             self.put(metric, if admitted { name } else { OTHER }, *value);
         }
+        admitted
     }
 
     fn put(&mut self, metric: &'static Metric, label: &str, value: f64) {
         let series = self.values.entry(metric.name).or_default();
         match series.get_mut(label) {
             None => drop(series.insert(label.to_owned(), value)),
-            Some(held) => match metric.fold {
-                Fold::Sum => *held += value,
-                Fold::Max => *held = held.max(value),
-            },
+            Some(held) => *held += value,
         }
     }
 
