@@ -99,9 +99,8 @@ impl Catalog {
         }
         let state =
             serde_json::to_vec(&self.state).expect("the catalog has no value that JSON cannot hold").into();
-        let failed = |error: journal::JournalError| Unavailable::Read(error.to_string());
-        self.log.save_checkpoint(Checkpoint { replay_from: as_of, as_of, state }).await.map_err(failed)?;
-        self.log.trim(self.checkpointed).await.map_err(failed)?;
+        self.log.save_checkpoint(Checkpoint { replay_from: as_of, as_of, state }).await?;
+        self.log.trim(self.checkpointed).await?;
         self.checkpointed = as_of;
         Ok(())
     }

@@ -5,6 +5,8 @@ use journal::{JournalError, Poisoned, ReadError};
 use queue::LeaseError;
 use types::{Invalid, Position, SubscriptionName, TopicName};
 
+use crate::record::Malformed;
+
 /// There is no such topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no topic {0}")]
@@ -30,6 +32,42 @@ pub enum Unavailable {
     /// The log could not be read.
     #[error("the log could not be read: {0}")]
     Read(String),
+}
+
+impl From<JournalError> for Unavailable {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Poisoned(poisoned) => Self::Poisoned(poisoned),
+            JournalError::Fenced => Self::Draining,
+            other => Self::Read(other.to_string()),
+        }
+    }
+}
+
+impl From<ReadError> for Unavailable {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Fenced => Self::Draining,
+            other => Self::Read(other.to_string()),
+        }
+    }
+}
+
+impl From<Malformed> for Unavailable {
+    fn from(error: Malformed) -> Self {
+        Self::Read(error.to_string())
+    }
+}
+
+impl From<OpenError> for Unavailable {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Journal(error) => error.into(),
+            OpenError::Read(error) => error.into(),
+            OpenError::Unavailable(unavailable) => unavailable,
+            other => Self::Read(other.to_string()),
+        }
+    }
 }
 
 /// Why the broker could not start. Nothing was changed.

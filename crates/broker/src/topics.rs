@@ -64,9 +64,8 @@ impl Broker {
         }
         let shared = &self.inner.shared;
         let opening = catalog.create(shared.time.now(), name.clone(), settings).await?;
-        let failed = |error: &dyn std::fmt::Display| Unavailable::Read(error.to_string());
-        let log = shared.journal.open(opening.id).await.map_err(|error| failed(&error))?;
-        let topic = Topic::recover(opening, log, shared).await.map_err(|error| failed(&error))?;
+        let log = shared.journal.open(opening.id).await.map_err(Unavailable::from)?;
+        let topic = Topic::recover(opening, log, shared).await.map_err(Unavailable::from)?;
         topic.start_pump();
         let info = topic.info();
         self.inner.topics.insert(name, topic);

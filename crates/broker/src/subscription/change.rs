@@ -151,7 +151,7 @@ impl Topic {
             SeekTo::Sequence(sequence) => sequence.max(first),
             SeekTo::Time(at) => {
                 let position = self.log.position_at(at).await;
-                position.map_err(|error| Unavailable::Read(error.to_string()))?.max(first)
+                position?.max(first)
             }
         };
         if cursor >= self.visible() {

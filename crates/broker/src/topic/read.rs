@@ -51,7 +51,7 @@ impl Topic {
                     at = to;
                 }
                 Err(ReadError::Trimmed { first }) => at = first,
-                Err(error) => return Err(Unavailable::Read(error.to_string())),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -67,10 +67,10 @@ impl Topic {
         let frames = match self.log.read(place, 1).await {
             Ok(frames) => frames,
             Err(ReadError::Corrupt { .. } | ReadError::Trimmed { .. }) => return Ok(None),
-            Err(error) => return Err(Unavailable::Read(error.to_string())),
+            Err(error) => return Err(error.into()),
         };
         let Some((at, record)) = record_at(&frames, place) else { return Ok(None) };
-        match Record::read(&record).map_err(|error| Unavailable::Read(error.to_string()))? {
+        match Record::read(&record)? {
             Record::Message(message) => Ok(Some((message, at))),
             Record::Carried { message, published_at, .. } => Ok(Some((message, published_at))),
             _ => Ok(None),
@@ -119,8 +119,7 @@ impl Topic {
 fn block(frames: &[Frame], start: Position, read_from: Position) -> Result<Block, Unavailable> {
     let end = frames.last().map_or(read_from, Frame::end);
     let decoded: Result<Vec<_>, _> = frames.iter().map(|frame| Decoded::of(frame).map(Arc::new)).collect();
-    let frames = decoded.map_err(|error| Unavailable::Read(error.to_string()))?;
-    Ok(Block { frames, start, end })
+    Ok(Block { frames: decoded?, start, end })
 }
 
 /// The bytes of the record at a position, and when its frame was appended.

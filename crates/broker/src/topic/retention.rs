@@ -27,7 +27,7 @@ impl Topic {
         self.expire_by_bytes().await?;
         self.drop_segments(&mut progress).await?;
         if self.is_checkpoint_due() || progress.wants_checkpoint {
-            self.checkpoint(&mut progress).await.map_err(|error| Unavailable::Read(error.to_string()))?;
+            self.checkpoint(&mut progress).await?;
         }
         Ok(())
     }
@@ -39,11 +39,7 @@ impl Topic {
             return Ok(());
         }
         let oldest_allowed = now.minus(max_age);
-        let below = self
-            .log
-            .position_at(oldest_allowed)
-            .await
-            .map_err(|error| Unavailable::Read(error.to_string()))?;
+        let below = self.log.position_at(oldest_allowed).await?;
         // At the beginning of what is kept nothing is too old, nor is what was carried forward from before it: its own time ends it.
         if below > self.first_position() {
             self.expire_below(below, ExpiryReason::RetentionAge).await?;
@@ -62,7 +58,7 @@ impl Topic {
         let Some(limit) = retention.max_bytes else { return Ok(()) };
         let segments = self.log.segments();
         if segments.last().is_some_and(|active| active.bytes > limit / 8) {
-            self.log.seal().await.map_err(|error| Unavailable::Read(error.to_string()))?;
+            self.log.seal().await?;
         }
         if retention.at_max_bytes == ByteLimitAction::RejectPublish {
             return Ok(());
@@ -109,7 +105,7 @@ impl Topic {
         if below == 0 {
             return Ok(());
         }
-        let first = self.log.trim(below).await.map_err(|error| Unavailable::Read(error.to_string()))?;
+        let first = self.log.trim(below).await?;
         progress.wants_checkpoint = first < below;
         self.forget_carried(first);
         Ok(())

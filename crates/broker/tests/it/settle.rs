@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use broker::{LeaseError, SettleError};
+use broker::{CreateTopicError, LeaseError, SettleError, Unavailable};
 use types::{AckId, ExhaustedAction, SubscriptionSettings, TopicSettings};
 
 use crate::fixture::{Fixture, ids, no_backoff, seconds, sub, texts};
@@ -123,6 +123,9 @@ async fn a_failed_journal_ends_all_acknowledgement() {
     assert!(
         fixture.broker.publish(&crate::fixture::topic(), vec![crate::fixture::message("2")]).await.is_err()
     );
+    let created = fixture.broker.create_topic("other".parse().unwrap(), TopicSettings::default()).await;
+    let poisoned = |error: &_| matches!(error, CreateTopicError::Unavailable(Unavailable::Poisoned(_)));
+    assert!(created.is_err_and(|error| poisoned(&error)));
     let mut health = fixture.broker.health();
     health.wait_for(|health| matches!(health, broker::HealthState::Poisoned(_))).await.unwrap();
 }
