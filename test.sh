@@ -38,6 +38,11 @@ FANFARE_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/fanfare"
 export FANFARE_BIN
 [ -x "$FANFARE_BIN" ] || { echo "no binary at $FANFARE_BIN" >&2; exit 1; }
 
+section "fuzz targets: they build"
+for manifest in crates/*/fuzz/Cargo.toml; do
+    cargo build --quiet --locked --manifest-path "$manifest" --target-dir "${CARGO_TARGET_DIR:-$PWD/target}/fuzz"
+done
+
 benches=$(cargo metadata --format-version 1 --no-deps --locked |
     python3 -c 'import json, sys; print(sum("bench" in t["kind"] for p in json.load(sys.stdin)["packages"] for t in p["targets"]))')
 if [ "$benches" -gt 0 ]; then

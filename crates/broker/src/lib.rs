@@ -18,6 +18,8 @@ mod config;
 mod deadlines;
 mod deduplication;
 mod error;
+#[cfg(feature = "testing")]
+pub mod fuzzing;
 mod handle;
 mod info;
 mod record;
