@@ -193,8 +193,11 @@ impl Topic {
         start: StartPosition,
     ) -> Result<Arc<Subscription>, CreateSubscriptionError> {
         // Retention stands still meanwhile, so that the start is still there when the subscription is.
-        let _upkeep = self.upkeep.lock().await;
+        let mut upkeep = self.upkeep.lock().await;
         let start = self.resolve(start).await?;
+        if let Some(start) = &start {
+            upkeep.reads_from(start.cursor);
+        }
         let created_at = self.shared.time.now();
         let event = SubscriptionEvent::Created { name, settings, created_at, start };
         let (created, appended) = self

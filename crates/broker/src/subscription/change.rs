@@ -76,7 +76,7 @@ impl Subscription {
     ) -> Result<(SubscriptionInfo, Sequence), SeekError> {
         let topic = self.topic()?;
         // Retention stands still meanwhile, so that the target is still there when the seek takes effect.
-        let _upkeep = topic.upkeep.lock().await;
+        let mut upkeep = topic.upkeep.lock().await;
         let target = topic.resolve(to).await?;
         let (appended, cursor) = topic
             .retry_when_busy(|| {
@@ -86,6 +86,7 @@ impl Subscription {
                 // The end of the log is what was accepted by now, durable or not.
                 let start =
                     target.unwrap_or(Start { cursor: topic_state.end, ordinal: topic_state.published });
+                upkeep.reads_from(start.cursor);
                 let appended =
                     self.change(&topic, &mut state, now, &Record::Sought { to: start.cursor }, start.ordinal);
                 Ok::<_, SeekError>(appended.map(|appended| (appended, start.cursor)))

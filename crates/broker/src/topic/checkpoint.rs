@@ -26,12 +26,26 @@ pub(crate) struct Progress {
     pub(super) wants_checkpoint: bool,
     /// The oldest segment, by its first position, when this many of its messages were too much to carry forward.
     pub(super) too_much: Option<(Position, usize)>,
+    /// The lowest cursor in each of the two latest checkpoints, the older one first, or to which a subscription was moved since.
+    /// Unknown is 0.
+    cursors: [Position; 2],
 }
 
 impl Progress {
     /// What was planned with the old settings is looked at again.
     pub(crate) fn settings_changed(&mut self) {
         self.next_age_check = Timestamp::EPOCH;
+    }
+
+    /// A recovery may begin to read here, whichever checkpoint it finds. Of what is before, it knows only what a checkpoint's windows hold:
+    /// a message that was carried forward is found by that, and by nothing else.
+    pub(super) fn read_from(&self) -> Position {
+        self.cursors[0].min(self.cursors[1])
+    }
+
+    /// A subscription starts to read at `cursor`, and recovery will too.
+    pub(crate) fn reads_from(&mut self, cursor: Position) {
+        self.cursors = self.cursors.map(|before| before.min(cursor));
     }
 
     /// Not worth another look: it was too much before, and has not become much less.
@@ -97,6 +111,8 @@ impl Topic {
     pub(crate) async fn checkpoint(&self, progress: &mut Progress) -> Result<(), JournalError> {
         let written = self.written.load(Ordering::Relaxed);
         let (part, subscriptions) = self.topic_part();
+        // Before the parts are taken: cursors only rise meanwhile, because seeks take the upkeep lock.
+        let cursor = subscriptions.iter().map(|s| s.peek().queue.cursor()).fold(part.as_of, Position::min);
         let part = TopicPart {
             subscriptions: subscriptions.iter().map(|s| subscription_part(self, s)).collect(),
             ..part
@@ -107,6 +123,7 @@ impl Topic {
         self.log.save_checkpoint(Checkpoint { replay_from, as_of, state: part.encode() }).await?;
         self.written.fetch_sub(written, Ordering::Relaxed);
         progress.wants_checkpoint = false;
+        progress.cursors = [progress.cursors[1], cursor];
         Ok(())
     }
 

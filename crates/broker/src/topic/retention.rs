@@ -105,10 +105,18 @@ impl Topic {
         if below == 0 {
             return Ok(());
         }
-        let first = self.log.trim(below).await?;
+        // What made them unneeded (acks, seeks, messages carried forward) outlives a crash before they go.
+        self.wait_durable(self.appended() - 1).await?;
+        let first = self.log.trim(below.min(progress.read_from())).await?;
         progress.wants_checkpoint = first < below;
         self.forget_carried(first);
         Ok(())
+    }
+
+    /// The position after the last record of the topic and its subscriptions.
+    fn appended(&self) -> Position {
+        let end = self.state.lock().end;
+        self.subscriptions().iter().map(|subscription| subscription.peek().end).fold(end, Position::max)
     }
 
     /// With `keep_settled`, segments stay until the retention limits are reached.

@@ -191,3 +191,45 @@ async fn a_message_can_be_leased_while_it_is_being_carried_forward() {
     upkeep.await.unwrap();
     assert_eq!(fixture.drain("a").await, ["later"]);
 }
+
+#[tokio::test]
+async fn a_message_that_was_carried_forward_after_a_seek_back_survives_a_crash() {
+    let mut fixture = small_segments().await;
+    fixture.topic(TopicSettings { keep_settled: true, ..TopicSettings::default() }).await;
+    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    // Two checkpoints, both past what comes now.
+    for _ in 0..2 {
+        fill(&fixture, 100).await;
+        fixture.drain("a").await;
+        upkeep(&fixture).await;
+    }
+    fixture.broker.update_topic(&topic(), |settings| settings.keep_settled = false).await.unwrap();
+    fixture.broker.seek(&sub("a"), broker::SeekTo::Earliest).await.unwrap();
+    let taken = fixture.take("a").await;
+    // The first one is carried forward, and the segments of the others go; no checkpoint is due.
+    fixture.ack("a", &taken[1..90]).await;
+    fixture.broker.run_upkeep().await;
+    fixture.crash().await;
+    assert_eq!(fixture.drain("a").await.len(), 111);
+}
+
+#[tokio::test]
+async fn what_an_ack_that_is_not_durable_sets_free_is_kept_until_it_is() {
+    let mut fixture = small_segments().await;
+    fixture.topic(TopicSettings::default()).await;
+    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    let mut taken = Vec::new();
+    for _ in 0..2 {
+        fill(&fixture, 100).await;
+        taken.extend(fixture.take("a").await);
+        upkeep(&fixture).await;
+    }
+    fixture.journal.hold();
+    let subscriber = fixture.subscriber("a");
+    let ids = crate::fixture::ids(&taken);
+    let settling = subscriber.acknowledge(&ids).await.unwrap();
+    assert!(ready(fixture.broker.run_upkeep()).await.is_none());
+    drop(settling);
+    fixture.crash().await;
+    assert_eq!(fixture.drain("a").await.len(), 200);
+}
