@@ -102,11 +102,12 @@ impl Consumer {
     }
 
     /// Fetches the stored bytes of what was leased, from memory where they are.
-    async fn deliver(&self, leased: Vec<Leased>) -> Result<Vec<Delivery>, Unavailable> {
+    async fn deliver(&self, leased: Vec<Leased>) -> Result<Vec<Delivery>, ConsumeError> {
         let subscription = &self.subscription;
         let guard = ReleaseOnDrop::new(subscription, &leased);
         let (mut deliveries, missing) = subscription.fetch(&self.topic, leased);
         if !missing.is_empty() {
+            let position = subscription.peek().position;
             for lease in missing {
                 match self.topic.read_message(lease.sequence).await? {
                     Some((message, at)) => {
@@ -116,6 +117,10 @@ impl Consumer {
                 }
             }
             deliveries.sort_unstable_by_key(|delivery| delivery.message_id);
+            // Reading took time: a pause, a seek or the deletion may have been answered meanwhile. What was leased before goes back.
+            if subscription.lock()?.position != position {
+                return Ok(Vec::new());
+            }
         }
         guard.disarm();
         count(&subscription.shared.totals.deliveries, deliveries.len() as u64);
@@ -151,11 +156,6 @@ impl Subscription {
         let share = self.share(&mut state, now, ask, is_waiting);
         state.queue.lease(now, share, &mut leased);
         self.changed(&mut state, now);
-        // It read on no further than it needed itself: whoever waits goes on from there.
-        let has_unread = state.queue.cursor() < topic.visible();
-        if !leased.is_empty() && has_unread && self.waiting.load(Ordering::Relaxed) > 0 {
-            self.wake.notify_one();
-        }
         Ok(if leased.is_empty() { Look::Nothing } else { Look::Leased(leased) })
     }
 
@@ -265,7 +265,7 @@ impl State {
             let leasable = self.queue.leasable(now);
             let room = self.queue.room();
             let (cursor, visible) = (self.queue.cursor(), topic.visible());
-            let enough = leasable >= wanted || (leasable > 0 && read >= READ_ON);
+            let enough = leasable >= wanted || (leasable > 0 && read >= READ_ON) || !self.queue.takes_more();
             if enough || room == 0 || cursor >= visible || self.queue.is_paused() {
                 return None;
             }

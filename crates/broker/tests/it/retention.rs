@@ -168,8 +168,8 @@ async fn a_message_that_was_carried_forward_becomes_no_older_by_that() {
     assert_eq!(fixture.drain("a").await, ["later"]);
 }
 
-#[tokio::test]
-async fn a_message_can_be_leased_while_it_is_being_carried_forward() {
+/// With the message `later`, due now, on its way to a new place that becomes durable when the journal is released.
+async fn carrying() -> (Fixture, tokio::task::JoinHandle<()>) {
     let mut fixture = small_segments().await;
     fixture.topic(TopicSettings::default()).await;
     fixture.subscribe("a", SubscriptionSettings::default()).await;
@@ -185,11 +185,31 @@ async fn a_message_can_be_leased_while_it_is_being_carried_forward() {
     let mut upkeep = tokio::spawn(async move { broker.run_upkeep().await });
     assert!(ready(&mut upkeep).await.is_none(), "it waits for the new place to be durable");
     fixture.clock.advance(seconds(1_800));
+    (fixture, upkeep)
+}
+
+#[tokio::test]
+async fn a_message_can_be_leased_while_it_is_being_carried_forward() {
+    let (fixture, upkeep) = carrying().await;
     let mut consumer = fixture.consumer("a");
     assert!(ready(consumer.next(MANY)).await.is_none());
     fixture.journal.release();
     upkeep.await.unwrap();
     assert_eq!(fixture.drain("a").await, ["later"]);
+}
+
+#[tokio::test]
+async fn a_message_that_took_long_to_read_does_not_come_after_the_deletion_was_answered() {
+    let (fixture, _upkeep) = carrying().await;
+    let mut consumer = fixture.consumer("a");
+    let mut next = std::pin::pin!(consumer.next(MANY));
+    assert!(ready(next.as_mut()).await.is_none());
+    let name = sub("a");
+    let mut deletion = std::pin::pin!(fixture.broker.delete_subscription(&name));
+    assert!(ready(deletion.as_mut()).await.is_none());
+    fixture.journal.release();
+    deletion.await.unwrap();
+    assert!(next.await.is_err());
 }
 
 #[tokio::test]
