@@ -156,6 +156,11 @@ impl Subscription {
         let share = self.share(&mut state, now, ask, is_waiting);
         state.queue.lease(now, share, &mut leased);
         self.changed(&mut state, now);
+        // It read on no further than it needed itself: whoever waits goes on from there.
+        let has_unread = state.queue.cursor() < topic.visible();
+        if !leased.is_empty() && has_unread && self.waiting.load(Ordering::Relaxed) > 0 {
+            self.wake.notify_one();
+        }
         Ok(if leased.is_empty() { Look::Nothing } else { Look::Leased(leased) })
     }
 
@@ -265,7 +270,7 @@ impl State {
             let leasable = self.queue.leasable(now);
             let room = self.queue.room();
             let (cursor, visible) = (self.queue.cursor(), topic.visible());
-            let enough = leasable >= wanted || (leasable > 0 && read >= READ_ON) || !self.queue.takes_more();
+            let enough = leasable >= wanted || (leasable > 0 && read >= READ_ON);
             if enough || room == 0 || cursor >= visible || self.queue.is_paused() {
                 return None;
             }
