@@ -13,32 +13,36 @@ pub(crate) fn start(inner: &Arc<Inner>) {
     tokio::spawn(follow_health(Arc::downgrade(inner)));
 }
 
+/// Longest sleep of a task that has nothing to do, and so the longest that it outlives its broker.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// Wait before a log that took no records is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// Sleeps until the earliest deadline, or until an earlier one comes in.
 async fn mind_deadlines(inner: Weak<Inner>) {
     loop {
-        let Some(shared) = inner.upgrade().map(|inner| Arc::downgrade(&inner.shared)) else { return };
-        let Some(shared) = shared.upgrade() else { return };
-        let wait =
-            shared.deadlines.next().map_or(Duration::from_secs(3_600), |at| at.since(shared.time.now()));
+        let Some(shared) = inner.upgrade().map(|inner| inner.shared.clone()) else { return };
+        let wait = shared.deadlines.next().map_or(LONGEST_SLEEP, |at| at.since(shared.time.now()));
+        let earlier = shared.deadlines.earlier();
+        drop(shared);
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = shared.deadlines.earlier() => continue,
+            () = tokio::time::sleep(wait.min(LONGEST_SLEEP)) => {}
+            () = earlier.notified() => continue,
         }
+        let Some(shared) = inner.upgrade().map(|inner| inner.shared.clone()) else { return };
         if let Err(error) = run_due(&shared).await {
             tracing::debug!(%error, "deadlines cannot be minded at the moment");
-            // The journal is out of order: no lease can end until it is not, and nothing is gained by hurrying.
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop(shared);
+            // No lease can end until the journal is in order again, and nothing is gained by hurrying.
+            tokio::time::sleep(RETRY_AFTER).await;
         }
     }
 }
 
 /// Looks after every subscription whose deadline has come.
 pub(crate) async fn run_due(shared: &Shared) -> Result<(), Unavailable> {
-    while let Some((at, subscription)) = shared.deadlines.pop_due(shared.time.now()) {
-        if let Err(error) = subscription.due().await {
-            shared.deadlines.push(at, &subscription);
-            return Err(error);
-        }
+    while let Some(subscription) = shared.deadlines.pop_due(shared.time.now()) {
+        subscription.due().await?;
     }
     Ok(())
 }

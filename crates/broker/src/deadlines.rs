@@ -1,80 +1,68 @@
-//! When which subscription has something to do by itself. One heap for the whole broker, so that an idle subscription has no timer.
+//! When which subscription has something to do by itself. One list for the whole broker, so that an idle subscription has no timer.
+//!
+//! # Limits
+//! One entry a subscription, at most.
 
 use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
+    collections::BTreeMap,
     sync::{Arc, Weak},
 };
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use types::Timestamp;
+use types::{SubscriptionUid, Timestamp};
 
 use crate::subscription::Subscription;
 
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
-    heap: Mutex<BinaryHeap<Reverse<Entry>>>,
+    by_time: Mutex<BTreeMap<(Timestamp, SubscriptionUid), Weak<Subscription>>>,
     /// An earlier deadline than all before came in.
-    earlier: Notify,
-}
-
-#[derive(Debug)]
-struct Entry {
-    at: Timestamp,
-    subscription: Weak<Subscription>,
+    earlier: Arc<Notify>,
 }
 
 impl Deadlines {
-    /// Has the subscription looked at then. Each subscription sees to it that it has at most a few entries (see `Subscription::arm`).
-    pub(crate) fn push(&self, at: Timestamp, subscription: &Arc<Subscription>) {
-        let mut heap = self.heap.lock();
-        let earliest = heap.peek().is_none_or(|Reverse(first)| at < first.at);
-        heap.push(Reverse(Entry { at, subscription: Arc::downgrade(subscription) }));
+    /// Has the subscription looked at then, instead of at `before`.
+    pub(crate) fn set(&self, before: Timestamp, at: Timestamp, subscription: &Arc<Subscription>) {
+        let mut by_time = self.by_time.lock();
+        by_time.remove(&(before, subscription.uid));
+        let earliest = by_time.first_key_value().is_none_or(|((first, _), _)| at < *first);
+        by_time.insert((at, subscription.uid), Arc::downgrade(subscription));
         if earliest {
             self.earlier.notify_one();
         }
     }
 
+    /// The subscription has nothing to do any more.
+    pub(crate) fn clear(&self, at: Timestamp, uid: SubscriptionUid) {
+        self.by_time.lock().remove(&(at, uid));
+    }
+
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Timestamp> {
-        self.heap.lock().peek().map(|Reverse(entry)| entry.at)
+        self.by_time.lock().first_key_value().map(|((at, _), _)| *at)
     }
 
     /// Takes one subscription whose deadline has come.
-    pub(crate) fn pop_due(&self, now: Timestamp) -> Option<(Timestamp, Arc<Subscription>)> {
-        let mut heap = self.heap.lock();
-        while heap.peek().is_some_and(|Reverse(entry)| entry.at <= now) {
-            let Reverse(entry) = heap.pop()?;
-            if let Some(subscription) = entry.subscription.upgrade() {
-                return Some((entry.at, subscription));
+    pub(crate) fn pop_due(&self, now: Timestamp) -> Option<Arc<Subscription>> {
+        let mut by_time = self.by_time.lock();
+        while by_time.first_key_value().is_some_and(|((at, _), _)| *at <= now) {
+            let (_, subscription) = by_time.pop_first()?;
+            if let Some(subscription) = subscription.upgrade() {
+                return Some(subscription);
             }
         }
         None
     }
 
-    /// Returns when a deadline came in that is earlier than all there were.
-    pub(crate) async fn earlier(&self) {
-        self.earlier.notified().await;
+    /// Is told when a deadline comes in that is earlier than all there were.
+    pub(crate) fn earlier(&self) -> Arc<Notify> {
+        self.earlier.clone()
     }
-}
 
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.at.cmp(&other.at)
+    /// Entries there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.by_time.lock().len()
     }
 }

@@ -132,6 +132,11 @@ impl Queue {
         Leased { sequence, lease, deadline, attempt, first_delivery }
     }
 
+    /// Reading on could give a consumer something: it is not paused, and neither the window nor the in-flight limit is full.
+    pub fn takes_more(&self) -> bool {
+        !self.paused && self.room() > 0 && self.in_flight_room() > 0
+    }
+
     fn in_flight_room(&self) -> usize {
         usize::try_from(self.settings.max_in_flight).unwrap_or(usize::MAX).saturating_sub(self.leased)
     }

@@ -4,16 +4,11 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use journal::AppendError;
-use queue::{Ask, ExpiryReason, LeaseRef, Leased, Offer, Record};
+use queue::{Ask, ExpiryReason, LeaseRef, Leased, Record};
 use types::{AckId, MessageId, Position, Timestamp, limits};
 
 use super::{State, Subscription};
-use crate::{
-    ConsumeError, Delivery, Unavailable, cache::Decoded, record::Message, shared::count, topic::Topic,
-};
-
-/// Messages that one call reads on at the most while it has something to lease already.
-const READ_ON: usize = 4_096;
+use crate::{ConsumeError, Delivery, Unavailable, record::Message, shared::count, topic::Topic};
 
 /// One of the consumers of a subscription, until dropped.
 #[derive(Debug)]
@@ -80,7 +75,7 @@ impl Consumer {
                 }
                 Look::Behind(cursor) => {
                     let block = self.topic.read_block(cursor).await?;
-                    subscription.peek().block = Some(block);
+                    subscription.keep_block(block);
                 }
                 Look::Busy => self.topic.room().await?,
                 Look::Nothing if !waits_for_messages => return Ok(Vec::new()),
@@ -156,11 +151,6 @@ impl Subscription {
         let share = self.share(&mut state, now, ask, is_waiting);
         state.queue.lease(now, share, &mut leased);
         self.changed(&mut state, now);
-        // It read on no further than it needed itself: whoever waits goes on from there.
-        let has_unread = state.queue.cursor() < topic.visible();
-        if !leased.is_empty() && has_unread && self.waiting.load(Ordering::Relaxed) > 0 {
-            self.wake.notify_one();
-        }
         Ok(if leased.is_empty() { Look::Nothing } else { Look::Leased(leased) })
     }
 
@@ -251,97 +241,14 @@ impl Subscription {
         let record = Record::Expired { sequences: vec![lease.sequence], reason: ExpiryReason::Damaged };
         topic
             .retry_when_busy(|| {
-                let mut state = self.lock()?;
+                // Deleted meanwhile: nobody misses it.
+                let Ok(mut state) = self.lock() else { return Ok(Ok(())) };
                 let now = self.shared.time.now();
                 let appended = self.append(topic, &mut state, now, std::slice::from_ref(&record));
                 self.changed(&mut state, now);
                 Ok::<_, Unavailable>(appended.map(drop))
             })
             .await
-    }
-}
-
-impl State {
-    /// Reads on in the log until `wanted` messages can be leased, the window is full or the durable end is reached. Where the
-    /// messages are not in memory it stops and says at which position.
-    fn read_on(&mut self, topic: &Topic, now: Timestamp, wanted: usize) -> Option<Position> {
-        let mut read = 0;
-        loop {
-            let leasable = self.queue.leasable(now);
-            let room = self.queue.room();
-            let (cursor, visible) = (self.queue.cursor(), topic.visible());
-            let enough = leasable >= wanted || (leasable > 0 && read >= READ_ON);
-            if enough || room == 0 || cursor >= visible || self.queue.is_paused() {
-                return None;
-            }
-            let most = (wanted - leasable).min(room);
-            let cached = topic.cache.lock().from(cursor, most);
-            let max_age = topic.retention_age();
-            if let Some(frames) = cached {
-                self.block = None;
-                read += self.offer(&frames, visible, most, max_age);
-            } else if let Some(block) = self.block.clone().filter(|block| block.holds(cursor)) {
-                read += self.offer(&block.frames, block.end.min(visible), most, max_age);
-            } else {
-                return Some(cursor);
-            }
-        }
-    }
-
-    /// Hands up to `most` messages from the cursor on to the queue. The frames hold every message below `end`, or `most` of them.
-    fn offer(
-        &mut self,
-        frames: &[Arc<Decoded>],
-        end: Position,
-        most: usize,
-        max_age: std::time::Duration,
-    ) -> usize {
-        let cursor = self.queue.cursor();
-        let mut offers = Vec::with_capacity(most.min(READ_ON));
-        let mut next_ordinal = self.ordinal;
-        let mut to = end;
-        'frames: for frame in frames {
-            let start = frame.messages.partition_point(|(sequence, _)| *sequence < cursor);
-            for (sequence, message) in &frame.messages[start..] {
-                if *sequence >= end {
-                    break 'frames;
-                }
-                if offers.len() == most {
-                    to = *sequence;
-                    break 'frames;
-                }
-                offers.push(offer_of(*sequence, message, frame.at, max_age));
-                next_ordinal = message.ordinal + 1;
-            }
-        }
-        // A full hand from whole frames: what follows them is another call's.
-        if offers.len() == most && to == end {
-            to = frames.last().map_or(end, |frame| frame.end.min(end));
-        }
-        self.queue.read_on(&offers, to);
-        self.ordinal = next_ordinal;
-        offers.len()
-    }
-}
-
-fn offer_of(
-    sequence: u64,
-    message: &Message,
-    published_at: Timestamp,
-    max_age: std::time::Duration,
-) -> Offer {
-    let old_at = published_at.plus(max_age);
-    let (expire_at, expiry) = match message.expire_at {
-        Some(at) if at < old_at => (at, ExpiryReason::MessageExpiry),
-        _ => (old_at, ExpiryReason::RetentionAge),
-    };
-    Offer {
-        sequence,
-        bytes: u32::try_from(message.payload.len()).unwrap_or(u32::MAX),
-        key: message.key,
-        deliver_at: message.deliver_at,
-        expire_at,
-        expiry,
     }
 }
 
@@ -357,7 +264,10 @@ impl<'a> Waits<'a> {
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+        // It may have been woken and not have looked: then the next one has to.
+        if self.0.waiting.fetch_sub(1, Ordering::AcqRel) > 1 {
+            self.0.wake.notify_one();
+        }
     }
 }
 
@@ -383,44 +293,6 @@ impl Drop for ReleaseOnDrop<'_> {
     fn drop(&mut self) {
         if !self.claims.is_empty() {
             self.subscription.release(&self.claims);
-        }
-    }
-}
-
-impl Subscription {
-    /// Reads on past `end`, if no more than `most` messages are unread below it. False if there are more, or if the window is full.
-    pub(crate) async fn read_through(
-        &self,
-        topic: &Topic,
-        end: Position,
-        most: u64,
-    ) -> Result<bool, Unavailable> {
-        if self.peek().queue.cursor() >= end {
-            return Ok(true);
-        }
-        let unread = topic.ordinal_at(end).await?.saturating_sub(self.peek().ordinal);
-        if unread > most {
-            return Ok(false);
-        }
-        loop {
-            let step = {
-                let mut state = self.peek();
-                let cursor = state.queue.cursor();
-                if cursor >= end {
-                    return Ok(true);
-                }
-                let now = self.shared.time.now();
-                let wanted = state.queue.leasable(now) + READ_ON;
-                let step = state.read_on(topic, now, wanted);
-                if step.is_none() && state.queue.cursor() == cursor {
-                    return Ok(false);
-                }
-                step
-            };
-            if let Some(cursor) = step {
-                let block = topic.read_block(cursor).await?;
-                self.peek().block = Some(block);
-            }
         }
     }
 }

@@ -6,6 +6,7 @@
 mod change;
 mod consume;
 mod due;
+mod intake;
 mod settle;
 
 use std::sync::{
@@ -22,7 +23,7 @@ use tokio::sync::Notify;
 use types::{Position, Sequence, SubscriptionName, SubscriptionUid, Timestamp, TopicName};
 
 use crate::{
-    SubscriptionInfo, SubscriptionNotFound, SubscriptionStats, Unavailable,
+    SubscriptionInfo, SubscriptionNotFound, SubscriptionStats,
     record::write_queue,
     shared::{Shared, count},
     topic::{Block, Topic},
@@ -179,9 +180,20 @@ impl Subscription {
         Ok((stats, state.queue.oldest_unsettled()))
     }
 
+    pub(super) fn has_consumers(&self) -> bool {
+        self.consumers.load(Ordering::Acquire) > 0
+    }
+
+    pub(super) fn keep_block(&self, block: Block) {
+        self.state.lock().block = Some(block);
+    }
+
     /// Ends it in memory; consumers find out.
     pub(crate) fn delete(&self) {
-        self.state.lock().deleted = true;
+        let mut state = self.state.lock();
+        state.deleted = true;
+        self.shared.deadlines.clear(state.armed, self.uid);
+        drop(state);
         self.wake.notify_waiters();
     }
 
@@ -242,20 +254,27 @@ impl Subscription {
         }
     }
 
-    /// Something changed under the lock: has the broker look again in time, and wakes a consumer if there is something to lease.
+    /// Something changed under the lock: has the broker look again in time, and wakes a consumer if there is something for it.
     fn changed(self: &Arc<Self>, state: &mut State, now: Timestamp) {
         self.arm(state);
-        if self.waiting.load(Ordering::Relaxed) > 0 && !state.mark_pending && state.queue.leasable(now) > 0 {
+        if self.waiting.load(Ordering::Acquire) > 0 && !state.mark_pending && self.has_more(state, now) {
             self.wake.notify_one();
         }
     }
 
-    /// Sees to it that the broker looks at this subscription when its next deadline comes. Only an earlier one than it knows
-    /// of makes an entry, so there are few.
+    /// There is something to lease, or there are messages to read on to.
+    fn has_more(&self, state: &mut State, now: Timestamp) -> bool {
+        let readable = self.topic.upgrade().map_or(0, |topic| topic.readable());
+        let unread = state.queue.cursor() < readable;
+        state.queue.leasable(now) > 0 || (unread && state.queue.takes_more())
+    }
+
+    /// Sees to it that the broker looks at this subscription when its next deadline comes. A later one than it knows of is left to
+    /// be found then, so that an ack does not move the entry.
     fn arm(self: &Arc<Self>, state: &mut State) {
         if let Some(at) = state.queue.next_deadline().filter(|at| *at < state.armed) {
+            self.shared.deadlines.set(state.armed, at, self);
             state.armed = at;
-            self.shared.deadlines.push(at, self);
         }
     }
 }
@@ -290,12 +309,6 @@ impl std::fmt::Debug for Subscription {
             .field("name", &self.name)
             .field("uid", &self.uid)
             .finish_non_exhaustive()
-    }
-}
-
-impl From<SubscriptionNotFound> for Unavailable {
-    fn from(gone: SubscriptionNotFound) -> Self {
-        Self::Read(gone.to_string())
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -47,6 +47,10 @@ pub(crate) struct Topic {
     /// checkpoints, seeks, subscriptions that start in the past.
     pub(crate) upkeep: tokio::sync::Mutex<checkpoint::Progress>,
     deleted: AtomicBool,
+    /// Bytes of the largest batch of state records that found no room since somebody last asked for room.
+    refused_bytes: AtomicUsize,
+    /// The position after the last message.
+    messages_end: AtomicU64,
     /// Bytes appended since the last checkpoint, about.
     written: AtomicU64,
     /// `settings.retention.max_age` in microseconds, for readers that hold a subscription's lock.
@@ -141,8 +145,13 @@ impl Topic {
         let mut writer = RecordWriter::default();
         write(&mut writer);
         let batch = writer.0.finish();
+        let bytes = batch.bytes().len();
         self.written(&batch);
-        self.log.append(now, batch, Priority::State)
+        let appended = self.log.append(now, batch, Priority::State);
+        if matches!(appended, Err(AppendError::Busy)) {
+            self.refused_bytes.fetch_max(bytes, Ordering::Relaxed);
+        }
+        appended
     }
 
     /// Counts towards the next checkpoint.
@@ -152,7 +161,8 @@ impl Topic {
 
     /// Waits until a state record has a chance.
     pub(crate) async fn room(&self) -> Result<(), Unavailable> {
-        Ok(self.log.room(STATE_BYTES, Priority::State).await?)
+        let bytes = self.refused_bytes.swap(0, Ordering::Relaxed).max(STATE_BYTES);
+        Ok(self.log.room(bytes, Priority::State).await?)
     }
 
     /// Appends state records, as often as it takes; `decide` runs under the lock of its choice and appends.
@@ -170,7 +180,7 @@ impl Topic {
     }
 }
 
-/// Room to ask for before a state record is tried again.
+/// Room to ask for, at the least, before a state record is tried again.
 const STATE_BYTES: usize = 64 << 10;
 
 /// Builds a batch of state records.

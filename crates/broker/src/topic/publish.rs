@@ -1,6 +1,6 @@
 //! Accepting messages: duplicates dropped, positions taken, all or nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use journal::{AppendError, Appended, BatchBuilder, Durable, Frame, Priority};
 use types::{MessageId, Sequence, Timestamp, limits};
@@ -189,6 +189,9 @@ impl TopicState {
         }
         self.published += next - first;
         self.end = self.end.max(next);
+        if next > first {
+            topic.messages_end.store(next, Ordering::Release);
+        }
         count(&topic.shared.totals.published, next - first);
         published
     }

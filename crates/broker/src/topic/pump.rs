@@ -29,14 +29,30 @@ impl Topic {
             keep
         });
     }
+
+    /// There is no message from here on that may be delivered.
+    pub(crate) fn readable(&self) -> Position {
+        self.messages_end.load(Ordering::Acquire).min(self.visible())
+    }
 }
 
+/// Only messages wake anybody: the acks of one subscription are no news to the others.
 async fn pump(topic: Weak<Topic>, mut tail: watch::Receiver<Position>) {
+    let mut announced = *tail.borrow();
     while tail.changed().await.is_ok() {
+        tail.borrow_and_update();
         let Some(topic) = topic.upgrade() else { return };
         if topic.is_deleted() {
             return;
         }
-        topic.wake_waiting();
+        // Under the lock: whoever appended what is durable now has noted that it is messages.
+        let readable = {
+            let _published = topic.state.lock();
+            topic.readable()
+        };
+        if readable > announced {
+            announced = readable;
+            topic.wake_waiting();
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize},
     },
 };
 
@@ -92,6 +92,8 @@ impl Topic {
             waiting: Mutex::default(),
             upkeep: tokio::sync::Mutex::new(Progress::default()),
             deleted: AtomicBool::new(false),
+            messages_end: AtomicU64::new(end),
+            refused_bytes: AtomicUsize::new(0),
             written: AtomicU64::new(0),
             max_age: AtomicU64::new(0),
         };

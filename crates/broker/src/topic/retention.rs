@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use journal::Segment;
+use journal::{ReadError, Segment};
 use queue::ExpiryReason;
 use types::{ByteLimitAction, Position, Sequence, Timestamp};
 
@@ -23,13 +23,14 @@ impl Topic {
     /// One round of upkeep.
     pub(crate) async fn look_after(self: &Arc<Self>) -> Result<(), Unavailable> {
         let mut progress = self.upkeep.lock().await;
-        self.expire_by_age(&mut progress).await?;
-        self.expire_by_bytes().await?;
-        self.drop_segments(&mut progress).await?;
+        // Each step is worth its while even if another one cannot be done at the moment: dropping segments is what frees a full disk.
+        let aged = self.expire_by_age(&mut progress).await;
+        let outgrown = self.expire_by_bytes().await;
+        let dropped = self.drop_segments(&mut progress).await;
         if self.is_checkpoint_due() || progress.wants_checkpoint {
             self.checkpoint(&mut progress).await?;
         }
-        Ok(())
+        aged.and(outgrown).and(dropped)
     }
 
     async fn expire_by_age(&self, progress: &mut Progress) -> Result<(), Unavailable> {
@@ -65,7 +66,8 @@ impl Topic {
         }
         let mut bytes: u64 = segments.iter().map(|segment| segment.bytes).sum();
         let mut below = 0;
-        for segment in &segments {
+        // The one that was being written just now has the newest messages: its turn comes with the next round.
+        for segment in segments.iter().take(segments.len() - 1) {
             if bytes <= limit {
                 break;
             }
@@ -96,8 +98,8 @@ impl Topic {
         let segments = self.log.segments();
         let Some((_, closed)) = segments.split_last() else { return Ok(()) };
         let mut below = 0;
-        for segment in closed {
-            if !self.is_past_keeping(segment, &segments) || !self.empty(segment, progress).await? {
+        for (index, segment) in closed.iter().enumerate() {
+            if !self.is_past_keeping(segment, &segments[index..]) || !self.empty(segment, progress).await? {
                 break;
             }
             below = segment.end;
@@ -119,13 +121,13 @@ impl Topic {
         self.subscriptions().iter().map(|subscription| subscription.peek().end).fold(end, Position::max)
     }
 
-    /// With `keep_settled`, segments stay until the retention limits are reached.
-    fn is_past_keeping(&self, segment: &Segment, all: &[Segment]) -> bool {
+    /// With `keep_settled`, segments stay until the retention limits are reached. `kept`: the segment and those after it.
+    fn is_past_keeping(&self, segment: &Segment, kept: &[Segment]) -> bool {
         let settings = &self.state.lock().settings;
         if !settings.keep_settled {
             return true;
         }
-        let bytes: u64 = all.iter().map(|segment| segment.bytes).sum();
+        let bytes: u64 = kept.iter().map(|segment| segment.bytes).sum();
         let too_old = segment.newest.plus(settings.retention.max_age) <= self.shared.time.now();
         too_old || settings.retention.max_bytes.is_some_and(|limit| bytes > limit)
     }
@@ -136,8 +138,9 @@ impl Topic {
         segment: &Segment,
         progress: &mut Progress,
     ) -> Result<bool, Unavailable> {
+        let ordinal = self.ordinal_at(segment.end).await?;
         for subscription in self.subscriptions() {
-            if !subscription.read_through(self, segment.end, CARRIED_MESSAGES as u64).await? {
+            if !subscription.read_through(self, segment.end, ordinal, CARRIED_MESSAGES as u64).await? {
                 return Ok(false);
             }
         }
@@ -171,8 +174,12 @@ impl Topic {
         let mut records = Vec::with_capacity(messages.len());
         let mut bytes = 0;
         for &(sequence, place) in messages {
-            // One that cannot be read is passed over when its turn comes, and reported then.
-            let Ok(frames) = self.log.read(place, 1).await else { continue };
+            let frames = match self.log.read(place, 1).await {
+                Ok(frames) => frames,
+                // One that is damaged is passed over when its turn comes, and reported then.
+                Err(ReadError::Corrupt { .. } | ReadError::Trimmed { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
             let Some((at, record)) = record_at(&frames, place) else { continue };
             bytes += record.len() as u64;
             if bytes > most_bytes {
