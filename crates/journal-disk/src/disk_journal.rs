@@ -187,11 +187,17 @@ impl DiskJournal {
         let _turn = self.turn(id).lock().await;
         self.usable()?;
         let known = self.engine.logs.lock().remove(&id);
-        if let Some(log) = known {
+        if let Some(log) = &known {
             log.quiesce().await;
         }
         let engine = self.engine.clone();
-        blocking(move || directory::remove_log(&engine, id)).await
+        blocking(move || {
+            if let Some(log) = &known {
+                log.finish_upkeep();
+            }
+            directory::remove_log(&engine, id)
+        })
+        .await
     }
 
     fn usable(&self) -> Result<(), JournalError> {

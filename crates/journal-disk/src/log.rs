@@ -324,6 +324,11 @@ impl LogCore {
         self.changed.notify_waiters();
     }
 
+    /// Waits until no checkpoint or trim is at work in the directory. Of a log that is fenced none begins after that.
+    pub(crate) fn finish_upkeep(&self) {
+        drop(self.upkeep.lock());
+    }
+
     /// Fences the owner, and waits until nothing is on its way to the disk any more.
     pub(crate) async fn quiesce(&self) {
         self.state.lock().fence();

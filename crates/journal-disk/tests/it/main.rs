@@ -5,6 +5,7 @@
 mod conformance;
 mod crash_states;
 mod damage;
+mod deletion;
 mod faults;
 mod full_disk;
 mod fuzz_smoke;
