@@ -1,0 +1,132 @@
+//! `kill -9` at random moments under publish and consume load.
+//!
+//! The clients write down what they were told, the broker does not: [`ledger`] is the only judge. A round starts the broker
+//! on the same directory, lets publishers and consumers work until so many things have happened, kills it, and waits
+//! until every client has noticed. What a client had not been answered by then may or may not have happened.
+
+mod consumer;
+mod ledger;
+mod publisher;
+
+use std::{path::Path, sync::Arc};
+
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::{sync::watch, task::JoinSet};
+
+use self::{ledger::Ledger, publisher::Publisher};
+use crate::support::{Fanfare, Start, client, eventually, random};
+
+/// Rounds in CI, and in a run that may take long.
+const ROUNDS: u64 = 12;
+const ROUNDS_LONG: u64 = 200;
+/// Things that happen in a round at the most: answers of the broker, of any kind.
+const MOST_EVENTS: u64 = 900;
+
+/// What all clients share.
+#[derive(Debug, Clone)]
+struct Shared {
+    ledger: Arc<Mutex<Ledger>>,
+    /// Counts the broker's answers, which is the clock of a round.
+    events: watch::Sender<u64>,
+}
+
+impl Shared {
+    fn event(&self) {
+        self.events.send_modify(|count| *count += 1);
+    }
+}
+
+struct Scenario {
+    shared: Shared,
+    publishers: Vec<Arc<tokio::sync::Mutex<Publisher>>>,
+    seed: u64,
+}
+
+impl Scenario {
+    fn new(seed: u64) -> Self {
+        let shared = Shared { ledger: Arc::default(), events: watch::Sender::new(0) };
+        let publishers = publisher::all(seed, &shared);
+        Self { shared, publishers, seed }
+    }
+
+    /// One life of the broker.
+    async fn round(&self, data: &Path, number: u64) {
+        let mut random = random::Random::new(self.seed, number);
+        let mut fanfare = Start::on(data).spawn();
+        fanfare.until_listening();
+        if random.once_in(8) {
+            // While it recovers.
+            return fanfare.kill();
+        }
+        if number == 0 {
+            fanfare.until_ready().await;
+            create(&fanfare);
+        }
+        let mut clients = self.consumers(&fanfare, number);
+        for publisher in &self.publishers {
+            let (publisher, address) = (publisher.clone(), fanfare.grpc());
+            clients.spawn(async move { publisher.lock().await.publish_until_it_dies(address).await });
+        }
+        let mut events = self.shared.events.subscribe();
+        let until = *events.borrow() + random.below(MOST_EVENTS);
+        events.wait_for(|count| *count >= until).await.unwrap();
+        fanfare.kill();
+        while let Some(ended) = clients.join_next().await {
+            ended.unwrap();
+        }
+        self.shared.ledger.lock().crash();
+    }
+
+    fn consumers(&self, fanfare: &Fanfare, round: u64) -> JoinSet<()> {
+        let mut clients = JoinSet::new();
+        for consumer in consumer::all(self.seed, round, &self.shared) {
+            clients.spawn(consumer.run(fanfare.grpc()));
+        }
+        clients
+    }
+
+    /// A last life, in which everything is consumed.
+    async fn drain(&self, data: &Path) {
+        let fanfare = Start::on(data).ready().await;
+        let mut clients = self.consumers(&fanfare, u64::MAX);
+        for subscription in consumer::SUBSCRIPTIONS {
+            let stats =
+                || fanfare.grpcurl().ok("AdminService/GetSubscriptionStats", &json!({"name": subscription}));
+            eventually("everything is settled", async || match stats() {
+                stats if stats["backlog"].is_null() => Ok(()),
+                stats => Err(stats),
+            })
+            .await;
+        }
+        clients.shutdown().await;
+        fanfare.stop().await;
+    }
+}
+
+fn create(fanfare: &Fanfare) {
+    client::create_topic(fanfare, &json!({}));
+    for subscription in consumer::SUBSCRIPTIONS {
+        let ordered = subscription == consumer::ORDERED;
+        // Longer than the test: that a lease runs out has tests of its own.
+        let settings = json!({"ordered": ordered, "ackDeadline": "3600s", "maxAttempts": 1000});
+        client::subscribe(fanfare, subscription, &settings);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_minus_nine_under_load_loses_nothing() {
+    let rounds = if std::env::var_os("FANFARE_LONG").is_some() { ROUNDS_LONG } else { ROUNDS };
+    let seed = random::seed();
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    println!("FANFARE_SEED={seed}");
+    let scenario = Scenario::new(seed);
+    for number in 0..rounds {
+        scenario.round(&data, number).await;
+    }
+    scenario.drain(&data).await;
+    let verdict = scenario.shared.ledger.lock().judge();
+    println!("kill -9: cycles={rounds} {verdict} seed={seed}");
+    assert!(verdict.is_good(), "{verdict:#?}, FANFARE_SEED={seed}");
+}
