@@ -74,6 +74,11 @@ impl Catalog {
         self.state.topics.iter().map(|(id, entry)| entry.opening(*id))
     }
 
+    /// A topic of this name that is recorded, whether or not it could be opened.
+    pub(crate) fn find(&self, name: &TopicName) -> Option<Opening> {
+        self.topics().find(|opening| opening.name == *name)
+    }
+
     /// Records a new topic, durably.
     pub(crate) async fn create(
         &mut self,
@@ -119,7 +124,10 @@ impl Catalog {
         self.state.apply(position, event);
         appended.durable.wait().await?;
         if self.state.as_of - self.checkpointed >= CHECKPOINT_RECORDS {
-            self.checkpoint().await?;
+            // The event is durable; without the checkpoint the next start reads more of the log.
+            if let Err(error) = self.checkpoint().await {
+                tracing::warn!(%error, "the catalog's checkpoint was not saved");
+            }
         }
         Ok(position)
     }

@@ -66,3 +66,48 @@ impl Deadlines {
         self.by_time.lock().len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use journal::MemoryJournal;
+    use types::{ManualClock, MessageMeta, SubscriptionSettings, TopicName, TopicSettings};
+
+    use super::*;
+    use crate::{Ask, Broker, Config, NewMessage, StartPosition};
+
+    #[tokio::test]
+    async fn a_subscription_has_one_deadline_however_often_its_leases_change() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000)));
+        let broker =
+            Broker::open(Arc::new(MemoryJournal::default()), clock.clone(), Config::default()).await.unwrap();
+        let topic: TopicName = "t".parse().unwrap();
+        broker.create_topic(topic.clone(), TopicSettings::default()).await.unwrap();
+        let name = "s".parse().unwrap();
+        let start = StartPosition::Latest;
+        broker.create_subscription(name, &topic, SubscriptionSettings::default(), start).await.unwrap();
+        let subscriber = broker.subscriber(&"s".parse().unwrap()).unwrap();
+        let later = MessageMeta { deliver_at: broker.now().plus(Duration::from_secs(86_400)), ..meta() };
+        for meta in [later, meta()] {
+            broker
+                .publish(&topic, vec![NewMessage { meta, payload: Bytes::from_static(b"x") }])
+                .await
+                .unwrap();
+        }
+        let ask = Ask { max_messages: 10, max_bytes: u64::MAX };
+        let leased = subscriber.consumer().unwrap().next(ask).await.unwrap();
+        for step in 0..1_000 {
+            let by = Duration::from_secs(40_000 - step);
+            subscriber.extend(&[leased[0].ack_id], by).unwrap()[0].unwrap();
+            clock.advance(Duration::from_secs(31));
+            broker.run_due().await.unwrap();
+            assert!(broker.inner.shared.deadlines.len() <= 1);
+        }
+    }
+
+    fn meta() -> MessageMeta {
+        MessageMeta { correlation_id: "c".into(), ..MessageMeta::default() }
+    }
+}

@@ -125,7 +125,9 @@ impl Broker {
         self.start_drain();
         for topic in self.inner.all_topics() {
             let mut progress = topic.upkeep.lock().await;
-            topic.checkpoint(&mut progress).await?;
+            if let Err(error) = topic.checkpoint(&mut progress).await {
+                tracing::warn!(topic = %topic.name, %error, "its checkpoint was not saved; the next start reads more of its log");
+            }
         }
         if let Err(error) = self.inner.catalog.lock().await.checkpoint().await {
             tracing::warn!(%error, "the catalog's checkpoint was not saved; the next start reads more of its log");

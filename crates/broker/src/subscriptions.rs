@@ -15,6 +15,7 @@ use crate::{
     record::{SubscriptionEvent, write_subscription},
     subscription::{Subscriber, Subscription},
     topic::Topic,
+    topics::to_the_end,
 };
 
 impl Broker {
@@ -32,6 +33,17 @@ impl Broker {
     ) -> Result<SubscriptionInfo, CreateSubscriptionError> {
         settings.validate().map_err(|invalid| invalid.within("settings"))?;
         self.inner.shared.check_serving()?;
+        let (broker, topic) = (self.clone(), topic.clone());
+        to_the_end(async move { broker.create_subscription_now(name, &topic, settings, start).await }).await
+    }
+
+    async fn create_subscription_now(
+        &self,
+        name: SubscriptionName,
+        topic: &TopicName,
+        settings: SubscriptionSettings,
+        start: StartPosition,
+    ) -> Result<SubscriptionInfo, CreateSubscriptionError> {
         let _name = self.inner.lock_name(&name).await;
         if let Ok(existing) = self.subscription(&name) {
             let same = existing.topic == *topic && existing.settings == settings;
@@ -85,7 +97,7 @@ impl Broker {
     pub async fn update_subscription(
         &self,
         name: &SubscriptionName,
-        change: impl FnOnce(&mut SubscriptionSettings) + Send,
+        change: impl Fn(&mut SubscriptionSettings) + Send,
     ) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
         self.inner.shared.check_serving()?;
         self.inner.subscription(name)?.update(change).await
@@ -132,9 +144,13 @@ impl Broker {
         name: &SubscriptionName,
     ) -> Result<Position, UpdateSubscriptionError> {
         self.inner.shared.check_serving()?;
-        let _name = self.inner.lock_name(name).await;
-        let subscription = self.inner.subscription(name)?;
-        self.inner.end(&subscription).await
+        let (broker, name) = (self.clone(), name.clone());
+        to_the_end(async move {
+            let _name = broker.inner.lock_name(&name).await;
+            let subscription = broker.inner.subscription(&name)?;
+            broker.inner.end(&subscription).await
+        })
+        .await
     }
 
     /// A handle for consuming and settling.

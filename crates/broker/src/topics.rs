@@ -1,9 +1,9 @@
 //! What the handle offers on topics, and publishing.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use journal::Durable;
-use types::{Invalid, Position, ProjectId, TopicName, TopicSettings, limits};
+use types::{Invalid, Position, ProjectId, Timestamp, TopicName, TopicSettings, limits};
 
 use crate::{
     Broker, CreateTopicError, DeleteTopicError, NewMessage, Page, Paged, PublishError, Published, TopicInfo,
@@ -50,6 +50,15 @@ impl Broker {
     ) -> Result<TopicInfo, CreateTopicError> {
         settings.validate().map_err(|invalid| invalid.within("settings"))?;
         self.inner.shared.check_serving()?;
+        let broker = self.clone();
+        to_the_end(async move { broker.create_topic_now(name, settings).await }).await
+    }
+
+    async fn create_topic_now(
+        &self,
+        name: TopicName,
+        settings: TopicSettings,
+    ) -> Result<TopicInfo, CreateTopicError> {
         let mut catalog = self.inner.catalog.lock().await;
         if let Ok(existing) = self.inner.topic(&name) {
             let existing = existing.info();
@@ -63,7 +72,12 @@ impl Broker {
             return Err(CreateTopicError::TooMany { limit: limits::TOPICS });
         }
         let shared = &self.inner.shared;
-        let opening = catalog.create(shared.time.now(), name.clone(), settings).await?;
+        let opening = match catalog.find(&name) {
+            // Recorded before, when its log could not be opened.
+            Some(recorded) if recorded.settings != settings => return Err(CreateTopicError::Exists(name)),
+            Some(recorded) => recorded,
+            None => catalog.create(shared.time.now(), name.clone(), settings).await?,
+        };
         let log = shared.journal.open(opening.id).await.map_err(Unavailable::from)?;
         let topic = Topic::recover(opening, log, shared).await.map_err(Unavailable::from)?;
         topic.start_pump();
@@ -101,14 +115,11 @@ impl Broker {
     pub async fn update_topic(
         &self,
         name: &TopicName,
-        change: impl FnOnce(&mut TopicSettings) + Send,
+        change: impl Fn(&mut TopicSettings) + Send,
     ) -> Result<TopicInfo, UpdateTopicError> {
         let topic = self.inner.topic(name)?;
         self.inner.shared.check_serving()?;
-        let mut settings = topic.info().settings;
-        change(&mut settings);
-        settings.validate().map_err(|invalid| invalid.within("settings"))?;
-        topic.update(settings).await
+        topic.update(change).await
     }
 
     /// Deletes a topic, its messages and its subscriptions. Without `force` it is refused while a subscription has unsettled messages
@@ -118,18 +129,26 @@ impl Broker {
     /// See [`DeleteTopicError`].
     pub async fn delete_topic(&self, name: &TopicName, force: bool) -> Result<(), DeleteTopicError> {
         self.inner.shared.check_serving()?;
+        let (broker, name) = (self.clone(), name.clone());
+        to_the_end(async move { broker.delete_topic_now(&name, force).await }).await
+    }
+
+    async fn delete_topic_now(&self, name: &TopicName, force: bool) -> Result<(), DeleteTopicError> {
         let mut catalog = self.inner.catalog.lock().await;
         let topic = self.inner.topic(name)?;
-        if !force {
-            self.check_no_backlog(&topic)?;
+        topic.close_for_publishes(force, self.now())?;
+        if let Err(error) = catalog.delete(self.now(), topic.id).await {
+            topic.open_for_publishes();
+            return Err(error.into());
         }
-        catalog.delete(self.inner.shared.time.now(), topic.id).await?;
         let subscriptions: Vec<_> = topic.state.lock().subscriptions.values().cloned().collect();
         topic.delete();
         self.inner.topics.remove(name);
         for subscription in subscriptions {
             self.inner.subscriptions.remove_if(&subscription.name, |_, found| found.uid == subscription.uid);
         }
+        // A round of upkeep ends first.
+        let _upkeep = topic.upkeep.lock().await;
         if let Err(error) = self.inner.shared.journal.delete(topic.id).await {
             // It is deleted all the same; the next start removes the rest.
             tracing::warn!(topic = %name, %error, "the log of a deleted topic could not be removed yet");
@@ -196,24 +215,6 @@ impl Broker {
         }
         Ok(())
     }
-
-    fn check_no_backlog(&self, topic: &Topic) -> Result<(), DeleteTopicError> {
-        let state = topic.state.lock();
-        for subscription in state.subscriptions.values() {
-            let in_state = subscription.peek();
-            let now = self.now();
-            let (backlog, dead_letters) =
-                (in_state.backlog(state.published, now), in_state.queue.counts(now).dead_letters);
-            if backlog + dead_letters > 0 {
-                return Err(DeleteTopicError::Backlog {
-                    subscription: subscription.name.clone(),
-                    backlog,
-                    dead_letters,
-                });
-            }
-        }
-        Ok(())
-    }
 }
 
 /// A text that is there has 1 to `limit` bytes.
@@ -226,26 +227,57 @@ fn check_text(field: &str, text: Option<&str>, limit: usize) -> Result<(), Inval
     }
 }
 
+/// Does what must not end half-way when its caller goes away: memory and log would say different things.
+pub(crate) async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+    }
+}
+
 impl Topic {
-    async fn update(&self, settings: TopicSettings) -> Result<TopicInfo, UpdateTopicError> {
-        let event = TopicEvent::Updated { settings: settings.clone() };
+    /// Refuses publishes from now on, so that nothing is accepted between this look at the backlog and the deletion.
+    fn close_for_publishes(&self, force: bool, now: Timestamp) -> Result<(), DeleteTopicError> {
+        let mut state = self.state.lock();
+        for subscription in state.subscriptions.values().filter(|_| !force) {
+            let (backlog, dead_letters) = subscription.peek().unfinished(state.published, now);
+            if backlog + dead_letters > 0 {
+                let subscription = subscription.name.clone();
+                return Err(DeleteTopicError::Backlog { subscription, backlog, dead_letters });
+            }
+        }
+        state.closed = true;
+        Ok(())
+    }
+
+    fn open_for_publishes(&self) {
+        self.state.lock().closed = false;
+    }
+
+    /// The change is made to what is in force when it is recorded, so that two changes at once are both made.
+    async fn update(&self, change: impl Fn(&mut TopicSettings)) -> Result<TopicInfo, UpdateTopicError> {
         let appended = self
             .retry_when_busy(|| {
                 let mut state = self.state.lock();
                 if self.is_deleted() {
                     return Err(UpdateTopicError::from(TopicNotFound(self.name.clone())));
                 }
+                let mut settings = state.settings.clone();
+                change(&mut settings);
+                settings.validate().map_err(|invalid| invalid.within("settings"))?;
+                let event = TopicEvent::Updated { settings };
                 let appended =
                     self.append(self.shared.time.now(), |batch| batch.push(|out| write_topic(out, &event)));
+                let TopicEvent::Updated { settings } = event;
                 if let Ok(appended) = &appended {
                     state.end = appended.first + 1;
-                    self.set_settings(&mut state, settings.clone(), appended.first);
+                    self.set_settings(&mut state, settings, appended.first);
                 }
                 Ok(appended)
             })
             .await?;
         appended.durable.wait().await.map_err(Unavailable::Poisoned)?;
-        self.upkeep.lock().await.settings_changed();
+        self.age_check_due.store(true, Ordering::Relaxed);
         Ok(self.info())
     }
 

@@ -17,26 +17,20 @@ impl Subscription {
     /// Changes the settings and answers once that is durable.
     pub(crate) async fn update(
         self: &Arc<Self>,
-        change: impl FnOnce(&mut SubscriptionSettings),
+        change: impl Fn(&mut SubscriptionSettings),
     ) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
         let topic = self.topic()?;
-        let mut changed = self.lock()?.queue.settings().clone();
-        let ordered = changed.ordered;
-        change(&mut changed);
-        changed.validate().map_err(|invalid| invalid.within("settings"))?;
-        if changed.ordered != ordered {
-            return Err(Invalid::new("settings.ordered", "is fixed at creation").into());
-        }
-        let event = SubscriptionEvent::Updated { uid: self.uid, settings: changed.clone() };
         let appended = topic
             .retry_when_busy(|| {
                 let mut state = self.lock()?;
+                let settings = changed(state.queue.settings(), &change)?;
+                let event = SubscriptionEvent::Updated { uid: self.uid, settings: settings.clone() };
                 let now = self.shared.time.now();
                 let appended = topic.append(now, |batch| batch.push(|out| write_subscription(out, &event)));
                 if let Ok(appended) = &appended {
                     state.position = appended.first;
                     state.end = appended.first + 1;
-                    state.queue.set_settings(changed.clone());
+                    state.queue.set_settings(settings);
                     self.changed(&mut state, now);
                 }
                 Ok::<_, UpdateSubscriptionError>(appended)
@@ -140,6 +134,20 @@ impl Subscription {
         self.changed(state, now);
         Ok(appended)
     }
+}
+
+/// The settings after a change, if that is allowed.
+fn changed(
+    settings: &SubscriptionSettings,
+    change: impl Fn(&mut SubscriptionSettings),
+) -> Result<SubscriptionSettings, Invalid> {
+    let mut changed = settings.clone();
+    change(&mut changed);
+    changed.validate().map_err(|invalid| invalid.within("settings"))?;
+    if changed.ordered != settings.ordered {
+        return Err(Invalid::new("settings.ordered", "is fixed at creation"));
+    }
+    Ok(changed)
 }
 
 impl Topic {

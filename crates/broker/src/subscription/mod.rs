@@ -294,6 +294,11 @@ impl State {
         }
     }
 
+    /// Messages neither settled nor dead-lettered, and dead letters.
+    pub(crate) fn unfinished(&self, published: u64, now: Timestamp) -> (u64, u64) {
+        (self.backlog(published, now), self.queue.counts(now).dead_letters)
+    }
+
     /// Messages neither settled nor dead-lettered.
     pub(crate) fn backlog(&self, published: u64, now: Timestamp) -> u64 {
         let counts = self.queue.counts(now);

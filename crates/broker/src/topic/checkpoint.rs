@@ -32,11 +32,6 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// What was planned with the old settings is looked at again.
-    pub(crate) fn settings_changed(&mut self) {
-        self.next_age_check = Timestamp::EPOCH;
-    }
-
     /// A recovery may begin to read here, whichever checkpoint it finds. Of what is before, it knows only what a checkpoint's windows hold:
     /// a message that was carried forward is found by that, and by nothing else.
     pub(super) fn read_from(&self) -> Position {
@@ -58,6 +53,8 @@ impl Progress {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct TopicPart {
     pub(super) as_of: Position,
+    /// When it was taken: the broker's time does not run back before it.
+    pub(super) at: Timestamp,
     pub(super) settings: String,
     pub(super) position: Position,
     pub(super) published: u64,
@@ -120,7 +117,9 @@ impl Topic {
         let positions = || part.subscriptions.iter().map(|s| s.as_of).chain([part.as_of]);
         let replay_from = positions().min().unwrap_or(part.as_of);
         let as_of = positions().max().unwrap_or(part.as_of);
-        self.log.save_checkpoint(Checkpoint { replay_from, as_of, state: part.encode() }).await?;
+        let encoded = tokio::task::spawn_blocking(move || part.encode()).await;
+        let state = encoded.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
+        self.log.save_checkpoint(Checkpoint { replay_from, as_of, state }).await?;
         self.written.fetch_sub(written, Ordering::Relaxed);
         progress.wants_checkpoint = false;
         progress.cursors = [progress.cursors[1], cursor];
@@ -137,6 +136,7 @@ impl Topic {
         let part = TopicPart {
             // What is durable is below; of what is not, all that was appended under this lock is below `end`.
             as_of: state.end.max(self.visible()),
+            at: self.shared.time.now(),
             settings: to_json(&state.settings),
             position: state.position,
             published: state.published,

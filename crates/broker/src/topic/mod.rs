@@ -47,6 +47,8 @@ pub(crate) struct Topic {
     /// checkpoints, seeks, subscriptions that start in the past.
     pub(crate) upkeep: tokio::sync::Mutex<checkpoint::Progress>,
     deleted: AtomicBool,
+    /// The settings changed: upkeep looks at ages again.
+    pub(crate) age_check_due: AtomicBool,
     /// Bytes of the largest batch of state records that found no room since somebody last asked for room.
     refused_bytes: AtomicUsize,
     /// The position after the last message.
@@ -72,8 +74,20 @@ pub(crate) struct TopicState {
     /// The position after the last record that was appended under this lock: every message accepted so far is below it,
     /// every later one is not.
     pub(crate) end: Position,
+    /// It is about to be deleted: no publish is accepted.
+    pub(crate) closed: bool,
     /// Messages that retention carried forward: their present places.
     pub(crate) carried: BTreeMap<Sequence, Position>,
+    /// Where those can still be read that are being carried: their new places are not durable yet.
+    pub(crate) moving: BTreeMap<Sequence, Position>,
+}
+
+impl TopicState {
+    /// Where a message can be read.
+    pub(crate) fn place_of(&self, sequence: Sequence) -> Position {
+        let place = self.moving.get(&sequence).or_else(|| self.carried.get(&sequence));
+        place.copied().unwrap_or(sequence)
+    }
 }
 
 impl Topic {

@@ -67,7 +67,7 @@ impl Topic {
         bytes: usize,
     ) -> Result<Result<Acceptance, AppendError>, PublishError> {
         let mut state = self.state.lock();
-        if self.is_deleted() {
+        if self.is_deleted() || state.closed {
             return Err(TopicNotFound(self.name.clone()).into());
         }
         self.check_byte_limit(&state)?;

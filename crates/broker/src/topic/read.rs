@@ -61,13 +61,15 @@ impl Topic {
         &self,
         sequence: Sequence,
     ) -> Result<Option<(Message, Timestamp)>, Unavailable> {
-        let place = self.state.lock().carried.get(&sequence).copied().unwrap_or(sequence);
-        // It may be on its way to a new place, and cannot be read there before it is durable.
-        self.wait_durable(place).await?;
-        let frames = match self.log.read(place, 1).await {
-            Ok(frames) => frames,
-            Err(ReadError::Corrupt { .. } | ReadError::Trimmed { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
+        let (place, frames) = loop {
+            let place = self.state.lock().place_of(sequence);
+            match self.log.read(place, 1).await {
+                Ok(frames) => break (place, frames),
+                // It was carried forward meanwhile.
+                Err(ReadError::Trimmed { .. }) if self.state.lock().place_of(sequence) != place => {}
+                Err(ReadError::Corrupt { .. } | ReadError::Trimmed { .. }) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
         };
         let Some((at, record)) = record_at(&frames, place) else { return Ok(None) };
         match Record::read(&record)? {

@@ -78,7 +78,9 @@ impl Topic {
             deduplicated: 0,
             subscriptions: BTreeMap::new(),
             end: 1,
+            closed: false,
             carried: BTreeMap::new(),
+            moving: BTreeMap::new(),
         };
         let topic = Self {
             name: opening.name,
@@ -93,6 +95,7 @@ impl Topic {
             upkeep: tokio::sync::Mutex::new(Progress::default()),
             deleted: AtomicBool::new(false),
             messages_end: AtomicU64::new(end),
+            age_check_due: AtomicBool::new(false),
             refused_bytes: AtomicUsize::new(0),
             written: AtomicU64::new(0),
             max_age: AtomicU64::new(0),
@@ -104,6 +107,7 @@ impl Topic {
     /// Takes a checkpoint's state.
     fn take_over(self: &Arc<Self>, part: TopicPart) -> Result<(), OpenError> {
         let damaged = |what| OpenError::Damaged { log: self.id.0, position: part.as_of, what };
+        self.shared.time.not_before(part.at);
         let mut state = self.state.lock();
         self.set_settings(&mut state, part.topic_settings().map_err(damaged)?, part.position);
         state.published = part.published;

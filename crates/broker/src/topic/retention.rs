@@ -1,7 +1,10 @@
 //! Retention: what is too old or too much expires, and segments that nobody needs are dropped. The few messages of an old segment
 //! that somebody still needs are appended again first, so that one old message never pins a segment.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use journal::{ReadError, Segment};
 use queue::ExpiryReason;
@@ -36,7 +39,8 @@ impl Topic {
     async fn expire_by_age(&self, progress: &mut Progress) -> Result<(), Unavailable> {
         let now = self.shared.time.now();
         let max_age = self.retention_age();
-        if now < progress.next_age_check {
+        let changed = self.age_check_due.swap(false, Ordering::Relaxed);
+        if now < progress.next_age_check && !changed {
             return Ok(());
         }
         let oldest_allowed = now.minus(max_age);
@@ -212,13 +216,20 @@ impl Topic {
                 if let Ok(appended) = &appended {
                     state.end = appended.first + records.len() as u64;
                     for ((sequence, ..), position) in records.iter().zip(appended.first..) {
+                        let before = state.place_of(*sequence);
+                        state.moving.insert(*sequence, before);
                         state.carried.insert(*sequence, position);
                     }
                 }
                 Ok::<_, Unavailable>(appended)
             })
             .await?;
-        Ok(appended.durable.wait().await?)
+        appended.durable.wait().await?;
+        let mut state = self.state.lock();
+        for (sequence, ..) in records {
+            state.moving.remove(sequence);
+        }
+        Ok(())
     }
 
     /// Forgets the places of carried messages that everybody has settled.

@@ -1,4 +1,11 @@
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Wake, Waker},
+};
 
 use broker::{Ask, ConsumeError, Unavailable};
 use tokio::task::JoinHandle;
@@ -147,4 +154,89 @@ async fn a_paused_subscription_delivers_nothing_until_it_is_resumed() {
     fixture.broker.resume(&sub("a")).await.unwrap();
     assert_eq!(texts(&ready(next).await.unwrap().unwrap()), ["2"]);
     fixture.pass(seconds(1)).await;
+}
+
+#[tokio::test]
+async fn an_ack_of_one_subscription_does_not_wake_the_consumers_of_another() {
+    let fixture = Fixture::with_subscription(SubscriptionSettings::default()).await;
+    fixture.subscribe("b", SubscriptionSettings::default()).await;
+    fixture.publish(&["1"]).await;
+    fixture.drain("b").await;
+    let taken = fixture.take("a").await;
+    let mut consumer = fixture.consumer("b");
+    let next = consumer.next(MANY);
+    tokio::pin!(next);
+    assert!(ready(&mut next).await.is_none());
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    fixture.ack("a", &taken).await;
+    assert!(ready(std::future::pending::<()>()).await.is_none());
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 0);
+    fixture.publish(&["2"]).await;
+    assert_eq!(texts(&ready(next).await.unwrap().unwrap()), ["2"]);
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn what_makes_messages_available_without_a_new_one_wakes_who_waits() {
+    let fixture = Fixture::with_subscription(SubscriptionSettings::default()).await;
+    fixture.subscribe("keeper", SubscriptionSettings::default()).await;
+    fixture.broker.pause(&sub("a")).await.unwrap();
+    let mut consumer = fixture.consumer("a");
+    {
+        let next = consumer.next(MANY);
+        tokio::pin!(next);
+        assert!(ready(&mut next).await.is_none());
+        fixture.publish(&["1"]).await;
+        assert!(ready(&mut next).await.is_none());
+        fixture.broker.resume(&sub("a")).await.unwrap();
+        assert_eq!(ready(next).await.unwrap().unwrap().len(), 1, "resuming did not wake");
+    }
+    let next = consumer.next(MANY);
+    tokio::pin!(next);
+    assert!(ready(&mut next).await.is_none());
+    fixture.broker.seek(&sub("a"), broker::SeekTo::Earliest).await.unwrap();
+    assert_eq!(ready(next).await.unwrap().unwrap().len(), 1, "the seek did not wake");
+}
+
+#[tokio::test]
+async fn at_the_in_flight_limit_nobody_reads_the_whole_backlog_into_the_window() {
+    let settings = SubscriptionSettings { max_in_flight: 1, ..SubscriptionSettings::default() };
+    let fixture = Fixture::with_subscription(settings).await;
+    for _ in 0..20 {
+        fixture.publish(&["m"; 1_000]).await;
+    }
+    let one = Ask { max_messages: 1, max_bytes: u64::MAX };
+    let (mut holder, mut other) = (fixture.consumer("a"), fixture.consumer("a"));
+    holder.next(one).await.unwrap();
+    assert!(other.try_next(one).await.unwrap().is_empty());
+    let counts = fixture.broker.subscription_stats(&sub("a")).await.unwrap().counts;
+    assert!(counts.ready < 1_000, "{counts:?}");
+}
+
+#[tokio::test]
+async fn whoever_waits_only_for_a_delivery_mark_is_not_forgotten() {
+    let fixture = Fixture::with_subscription(SubscriptionSettings::default()).await;
+    fixture.publish(&["1"]).await;
+    fixture.journal.hold();
+    let (mut first, mut second, mut third) =
+        (fixture.consumer("a"), fixture.consumer("a"), fixture.consumer("a"));
+    let patient = first.next(MANY);
+    let (hasty, hastier) = (second.try_next(MANY), third.try_next(MANY));
+    tokio::pin!(patient, hasty, hastier);
+    assert!(ready(&mut patient).await.is_none());
+    assert!(ready(&mut hasty).await.is_none() && ready(&mut hastier).await.is_none());
+    fixture.journal.release();
+    assert_eq!(ready(patient).await.unwrap().unwrap().len(), 1);
+    assert_eq!(ready(hasty).await, Some(Ok(Vec::new())));
+    assert_eq!(ready(hastier).await, Some(Ok(Vec::new())));
 }

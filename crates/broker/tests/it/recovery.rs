@@ -1,8 +1,8 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use broker::{Config, LeaseError};
+use broker::{Broker, Config, LeaseError};
 use journal::{MemoryJournal, memory};
-use types::{SubscriptionSettings, TopicSettings};
+use types::{ManualClock, SubscriptionSettings, Timestamp, TopicSettings};
 
 use crate::fixture::{Fixture, no_backoff, seconds, sub, texts, topic};
 
@@ -154,4 +154,17 @@ async fn a_message_that_failed_long_ago_is_delivered_from_the_log() {
     }
     fixture.pass(seconds(100)).await;
     assert_eq!(texts(&fixture.take("a").await), ["early"]);
+}
+
+#[tokio::test]
+async fn time_does_not_run_back_when_the_clock_was_set_back_between_two_starts() {
+    let fixture = Fixture::with_subscription(SubscriptionSettings::default()).await;
+    fixture.publish(&["1"]).await;
+    fixture.clock.advance(seconds(7_200));
+    let before = fixture.broker.now();
+    fixture.broker.shutdown().await.unwrap();
+    let set_back = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
+    let journal = Arc::new(fixture.journal.restart());
+    let broker = Broker::open(journal, set_back, Config::default()).await.unwrap();
+    assert!(broker.now() >= before);
 }

@@ -4,7 +4,7 @@ use broker::Config;
 use journal::{MemoryJournal, memory};
 use types::{ByteLimitAction, RetentionPolicy, SubscriptionSettings, TopicSettings};
 
-use crate::fixture::{Fixture, MANY, no_backoff, ready, seconds, sub, texts, topic};
+use crate::fixture::{Fixture, no_backoff, ready, seconds, sub, texts, topic};
 
 /// Small segments and frequent checkpoints, so that there is something to drop.
 async fn small_segments() -> Fixture {
@@ -168,11 +168,11 @@ async fn a_message_that_was_carried_forward_becomes_no_older_by_that() {
     assert_eq!(fixture.drain("a").await, ["later"]);
 }
 
-/// With the message `later`, due now, on its way to a new place that becomes durable when the journal is released.
-async fn carrying() -> (Fixture, tokio::task::JoinHandle<()>) {
+#[tokio::test]
+async fn a_message_can_be_leased_while_it_is_being_carried_forward() {
     let mut fixture = small_segments().await;
     fixture.topic(TopicSettings::default()).await;
-    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    fixture.subscribe("a", no_backoff()).await;
     let mut later = crate::fixture::message("later");
     later.meta.deliver_at = fixture.broker.now().plus(seconds(1_800));
     fixture.broker.publish(&topic(), vec![later]).await.unwrap();
@@ -185,31 +185,11 @@ async fn carrying() -> (Fixture, tokio::task::JoinHandle<()>) {
     let mut upkeep = tokio::spawn(async move { broker.run_upkeep().await });
     assert!(ready(&mut upkeep).await.is_none(), "it waits for the new place to be durable");
     fixture.clock.advance(seconds(1_800));
-    (fixture, upkeep)
-}
-
-#[tokio::test]
-async fn a_message_can_be_leased_while_it_is_being_carried_forward() {
-    let (fixture, upkeep) = carrying().await;
-    let mut consumer = fixture.consumer("a");
-    assert!(ready(consumer.next(MANY)).await.is_none());
+    assert_eq!(texts(&fixture.take("a").await), ["later"]);
     fixture.journal.release();
     upkeep.await.unwrap();
-    assert_eq!(fixture.drain("a").await, ["later"]);
-}
-
-#[tokio::test]
-async fn a_message_that_took_long_to_read_does_not_come_after_the_deletion_was_answered() {
-    let (fixture, _upkeep) = carrying().await;
-    let mut consumer = fixture.consumer("a");
-    let mut next = std::pin::pin!(consumer.next(MANY));
-    assert!(ready(next.as_mut()).await.is_none());
-    let name = sub("a");
-    let mut deletion = std::pin::pin!(fixture.broker.delete_subscription(&name));
-    assert!(ready(deletion.as_mut()).await.is_none());
-    fixture.journal.release();
-    deletion.await.unwrap();
-    assert!(next.await.is_err());
+    fixture.pass(seconds(40)).await;
+    assert_eq!(fixture.drain("a").await, ["later"], "from its new place");
 }
 
 #[tokio::test]
@@ -252,4 +232,24 @@ async fn what_an_ack_that_is_not_durable_sets_free_is_kept_until_it_is() {
     drop(settling);
     fixture.crash().await;
     assert_eq!(fixture.drain("a").await.len(), 200);
+}
+
+#[tokio::test]
+async fn settled_messages_kept_for_replay_go_one_segment_at_a_time_when_there_are_too_many_bytes() {
+    let fixture = small_segments().await;
+    let retention = RetentionPolicy {
+        max_bytes: Some(1 << 20),
+        at_max_bytes: ByteLimitAction::DropOldest,
+        ..RetentionPolicy::default()
+    };
+    fixture.topic(TopicSettings { retention, keep_settled: true, ..TopicSettings::default() }).await;
+    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    fill(&fixture, 990).await;
+    fixture.drain("a").await;
+    upkeep(&fixture).await;
+    fill(&fixture, 20).await;
+    fixture.drain("a").await;
+    upkeep(&fixture).await;
+    let bytes = fixture.broker.topic_stats(&topic()).unwrap().log_bytes;
+    assert!((900_000..=1 << 20).contains(&bytes), "{bytes} bytes of 1 MiB are kept");
 }
