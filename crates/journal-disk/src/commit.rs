@@ -259,8 +259,8 @@ pub(crate) fn sync(engine: &Engine, log: &LogCore) -> Result<(), Poisoned> {
         }
         (state.active.file.clone(), state.durable)
     };
-    if let Err(error) = file.sync() {
-        return Err(engine.poison("sync", &error));
+    if let Err(failed) = file.sync() {
+        return Err(engine.poison("sync", &failed.into()));
     }
     let mut state = log.state.lock();
     state.synced = state.synced.max(end);

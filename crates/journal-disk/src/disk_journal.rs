@@ -246,7 +246,7 @@ fn settle(engine: &Engine, log: &LogCore) -> Result<(), JournalError> {
     commit::sync(engine, log)?;
     let place = log.state.lock().place();
     commit::mark(log, &place)
-        .and_then(|()| place.active.file.sync())
+        .and_then(|()| Ok(place.active.file.sync()?))
         .map_err(|error| engine.failed("write of a mark", &error))
 }
 

@@ -35,7 +35,7 @@ pub trait FileSystem: fmt::Debug + Send + Sync + 'static {
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
 
     /// Makes the names in a directory durable.
-    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    fn sync_dir(&self, dir: &Path) -> Result<(), SyncFailed>;
 
     /// Takes a file's exclusive lock, making the file if there is none, until what it returns is dropped.
     /// [`io::ErrorKind::WouldBlock`] at once if another holds it.
@@ -57,7 +57,39 @@ pub trait File: fmt::Debug + Send + Sync {
     fn truncate(&self, size: u64) -> io::Result<()>;
 
     /// Makes contents and size durable.
-    fn sync(&self) -> io::Result<()>;
+    fn sync(&self) -> Result<(), SyncFailed>;
+}
+
+/// A sync failed: what was written may be gone, though it is still seen. Whatever the cause was, a full disk too, it is
+/// final, so that as an [`io::Error`] it is of no kind that anyone waits out.
+#[derive(Debug)]
+pub struct SyncFailed(io::Error);
+
+impl SyncFailed {
+    /// The operating system's answer.
+    pub fn cause(&self) -> &io::Error {
+        &self.0
+    }
+}
+
+impl fmt::Display for SyncFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sync: {}", self.0)
+    }
+}
+
+impl std::error::Error for SyncFailed {}
+
+impl From<io::Error> for SyncFailed {
+    fn from(cause: io::Error) -> Self {
+        Self(cause)
+    }
+}
+
+impl From<SyncFailed> for io::Error {
+    fn from(failed: SyncFailed) -> Self {
+        Self::other(failed)
+    }
 }
 
 /// A lock, held until dropped.
@@ -72,7 +104,7 @@ impl LockGuard {
     }
 }
 
-/// The disk, a quota or a file size limit is exhausted: nothing is broken.
+/// The disk, a quota or a file size limit is exhausted: nothing is broken. Never of a sync, see [`SyncFailed`].
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -90,7 +122,7 @@ pub(crate) fn write_zeros(file: &dyn File, from: u64, bytes: u64) -> io::Result<
         file.write_at(&ZEROS[..step], at)?;
         at += step as u64;
     }
-    file.sync()
+    Ok(file.sync()?)
 }
 
 /// Makes a file under its final name in one step: afterwards, or after a crash, it is whole or not there.

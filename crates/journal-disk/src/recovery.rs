@@ -69,7 +69,7 @@ fn create(engine: &Engine, id: LogId) -> io::Result<()> {
     let header = segment::header(identity, 1, Timestamp::EPOCH, 0);
     segment::create(&*engine.fs, &dir, &header, engine.config.chunk_min_bytes)?;
     engine.fs.rename(&dir, &final_dir)?;
-    engine.fs.sync_dir(&engine.logs_dir())
+    Ok(engine.fs.sync_dir(&engine.logs_dir())?)
 }
 
 fn report(engine: &Engine, id: LogId, survey: &Survey, tail: &Tail) {
@@ -143,7 +143,7 @@ fn make_durable(active: &mut Active, unproven: u64, torn: u64) -> io::Result<()>
         active.file.read_at(&mut bytes, unproven)?;
         active.file.write_at(&bytes, unproven)?;
     }
-    active.file.sync()
+    Ok(active.file.sync()?)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

@@ -51,7 +51,7 @@ impl Reserve {
         }
         let file = self.fs.open(&self.path)?;
         file.truncate(0)?;
-        file.sync()
+        Ok(file.sync()?)
     }
 
     /// Writes the reserve where it is not whole. `true`: the disk has space.

@@ -8,7 +8,10 @@
 use journal::{Checkpoint, JournalError, Poisoned};
 use types::Position;
 
-use crate::{checkpoint, commit, engine::Engine, fs::is_full, log::LogCore, names, recovery::read_failed};
+use crate::{
+    checkpoint, commit, engine::Engine, fs::is_full, log::LogCore, names, recovery::read_failed,
+    segment::Segment,
+};
 
 /// See [`journal::Log::trim`].
 pub(crate) fn trim(
@@ -18,13 +21,16 @@ pub(crate) fn trim(
     below: Position,
 ) -> Result<Position, JournalError> {
     let _turn = log.upkeep.lock();
-    while let Some(first) = unlist(log, handle, below)? {
-        let path = log.dir.join(names::segment(first));
-        engine
-            .fs
-            .remove_file(&path)
-            .and_then(|()| engine.fs.sync_dir(&log.dir))
-            .map_err(|error| engine.failed("removal of a segment", &error))?;
+    while let Some(oldest) = unlist(log, handle, below)? {
+        let path = log.dir.join(names::segment(oldest.first));
+        let removed = engine.fs.remove_file(&path).and_then(|()| Ok(engine.fs.sync_dir(&log.dir)?));
+        if let Err(error) = removed {
+            if is_full(&error) {
+                // It is still there, so none after it may go.
+                log.state.lock().segments.push_front(oldest);
+            }
+            return Err(engine.failed("removal of a segment", &error));
+        }
     }
     if engine.reserve.is_full() {
         engine.jobs.nudge();
@@ -33,7 +39,7 @@ pub(crate) fn trim(
 }
 
 /// Takes the oldest segment out of the list if it may go; readers see it as trimmed from then on.
-fn unlist(log: &LogCore, handle: u64, below: Position) -> Result<Option<Position>, JournalError> {
+fn unlist(log: &LogCore, handle: u64, below: Position) -> Result<Option<Segment>, JournalError> {
     let mut state = log.state.lock();
     if !state.owned_by(handle) {
         return Err(JournalError::Fenced);
@@ -46,7 +52,7 @@ fn unlist(log: &LogCore, handle: u64, below: Position) -> Result<Option<Position
     if state.segments.get(1).is_none_or(|next| next.first > limit) {
         return Ok(None);
     }
-    Ok(state.segments.pop_front().map(|segment| segment.first))
+    Ok(state.segments.pop_front())
 }
 
 /// Writes a checkpoint of what is durable, and drops the one before the last.

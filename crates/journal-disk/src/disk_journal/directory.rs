@@ -41,8 +41,8 @@ fn make(fs: &dyn FileSystem, root: &Path) -> io::Result<()> {
     }
     match fs.sync_dir(parent) {
         // Then this user cannot have made it either.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        synced => synced,
+        Err(failed) if failed.cause().kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => Ok(synced?),
     }
 }
 
@@ -69,7 +69,7 @@ fn prepare(fs: &dyn FileSystem, root: &Path, logs: &Path) -> io::Result<()> {
             fs.remove_dir(&logs.join(name))?;
         }
     }
-    fs.sync_dir(logs)
+    Ok(fs.sync_dir(logs)?)
 }
 
 /// The logs that exist, in the order of their identifiers.

@@ -22,7 +22,7 @@ use std::{
 use disk::{Change, Disk};
 use parking_lot::Mutex;
 
-use super::{File, FileSystem, LockGuard};
+use super::{File, FileSystem, LockGuard, SyncFailed};
 
 /// What a crash takes of the changes that were not synced. The numbers are seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,17 @@ impl SimFs {
     /// The call with that number fails; the first one has number 1.
     pub fn fail_call(&self, number: u64) {
         self.disk.lock().fails = number..number + 1;
+    }
+
+    /// The sync with that number, of a file or a directory, fails, and says that the disk is full; the first one has
+    /// number 1.
+    pub fn fail_sync_as_full(&self, number: u64) {
+        self.disk.lock().full_sync = number;
+    }
+
+    /// Syncs so far, of files and directories.
+    pub fn syncs(&self) -> u64 {
+        self.disk.lock().syncs
     }
 
     /// Every call fails from now on.
@@ -177,8 +188,8 @@ impl FileSystem for SimFs {
         self.change(|disk, fails| if fails { Ok(()) } else { disk.unlink(path) })
     }
 
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.change(|disk, fails| disk.find(dir).map(|node| disk.sync(node, fails)))
+    fn sync_dir(&self, dir: &Path) -> Result<(), SyncFailed> {
+        Ok(self.change(|disk, fails| disk.find(dir).and_then(|node| disk.sync(node, fails)))?)
     }
 
     fn lock(&self, path: &Path) -> io::Result<LockGuard> {
@@ -238,10 +249,7 @@ impl File for SimFile {
         )
     }
 
-    fn sync(&self) -> io::Result<()> {
-        self.fs.change(|disk, fails| {
-            disk.sync(self.node, fails);
-            Ok(())
-        })
+    fn sync(&self) -> Result<(), SyncFailed> {
+        Ok(self.fs.change(|disk, fails| disk.sync(self.node, fails))?)
     }
 }

@@ -1,6 +1,6 @@
 use std::{fs, io, os::unix::fs::FileExt, path::Path, sync::Arc};
 
-use super::{File, FileSystem, LockGuard};
+use super::{File, FileSystem, LockGuard, SyncFailed};
 
 /// The operating system's.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,8 +43,8 @@ impl FileSystem for StdFs {
         fs::remove_dir_all(path)
     }
 
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        fs::File::open(dir)?.sync_all()
+    fn sync_dir(&self, dir: &Path) -> Result<(), SyncFailed> {
+        Ok(fs::File::open(dir)?.sync_all()?)
     }
 
     fn lock(&self, path: &Path) -> io::Result<LockGuard> {
@@ -83,7 +83,7 @@ impl File for StdFile {
         self.0.set_len(size)
     }
 
-    fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+    fn sync(&self) -> Result<(), SyncFailed> {
+        Ok(self.0.sync_data()?)
     }
 }

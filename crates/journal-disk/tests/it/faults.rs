@@ -94,6 +94,70 @@ fn whichever_call_fails_nothing_is_acknowledged_after_it_and_nothing_acknowledge
 }
 
 #[test]
+fn whichever_sync_finds_the_disk_full_is_a_failure_like_any_other() {
+    for failing in 1.. {
+        let fs = SimFs::default();
+        fs.fail_sync_as_full(failing);
+        let mut progress = Progress::default();
+        let outcome = work(&fs, &mut progress);
+        if fs.syncs() < failing {
+            assert_eq!(outcome, Ok(()));
+            assert!(failing > 80, "the workload syncs");
+            println!("syncs={}", failing - 1);
+            return;
+        }
+        assert!(outcome.is_err() || progress.failed, "sync {failing} failed and no one was told");
+        for loss in [Loss::Everything, Loss::Nothing, Loss::Some(failing), Loss::Sectors(512, failing)] {
+            check_acknowledged(&fs.crash(loss), progress.acknowledged);
+        }
+    }
+}
+
+#[test]
+fn a_log_whose_name_did_not_become_durable_is_not_used_and_one_that_did_not_go_is_not_forgotten() {
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    // Of the segment, of the names in the log's directory, and of the log's own name.
+    fs.fail_sync_as_full(fs.syncs() + 4);
+    for _ in 0..2 {
+        assert!(matches!(drive(&journal, journal.open(LOG)), Err(JournalError::Poisoned(_))));
+    }
+    drop(journal);
+
+    let journal = open(&fs).unwrap();
+    drop(drive(&journal, journal.open(LOG)).unwrap());
+    fs.fail_sync_as_full(fs.syncs() + 1);
+    for _ in 0..2 {
+        assert!(matches!(drive(&journal, journal.delete(LOG)), Err(JournalError::Poisoned(_))));
+    }
+}
+
+#[test]
+fn a_segment_that_was_begun_when_the_disk_was_full_at_the_last_step_does_not_hide_what_follows() {
+    // The zeros, the segment's file, and its name: the rename was done by then.
+    for sync in 1..=3 {
+        let fs = SimFs::default();
+        let journal = open(&fs).unwrap();
+        let log = drive(&journal, journal.open(LOG)).unwrap();
+        for number in 0..3 {
+            drive(&journal, append(&*log, record(number))).unwrap();
+        }
+        fs.fail_sync_as_full(fs.syncs() + sync);
+        let sealed = drive(&journal, log.seal());
+        let mut acknowledged = 3;
+        for number in 3..6 {
+            let appended = drive(&journal, append_or_refused(&*log, record(number)));
+            acknowledged += u64::from(appended.is_ok());
+        }
+        assert_eq!(sealed.is_err(), acknowledged == 3, "sync {sync}: {sealed:?}");
+        drop((log, journal));
+        for loss in [Loss::Everything, Loss::Nothing] {
+            check_acknowledged(&fs.crash(loss), acknowledged);
+        }
+    }
+}
+
+#[test]
 fn a_failed_sync_is_not_believed_when_the_next_one_succeeds() {
     let fs = SimFs::default();
     let journal = open(&fs).unwrap();

@@ -39,6 +39,9 @@ pub(super) struct Disk {
     pub(super) calls: u64,
     /// Numbers of the calls that fail.
     pub(super) fails: Range<u64>,
+    pub(super) syncs: u64,
+    /// Number of the sync that fails as if the disk was full.
+    pub(super) full_sync: u64,
     pub(super) capacity: u64,
     pub(super) locked: BTreeSet<PathBuf>,
 }
@@ -58,6 +61,8 @@ impl Disk {
             next_node,
             calls: 0,
             fails: 0..0,
+            syncs: 0,
+            full_sync: 0,
             capacity: u64::MAX,
             locked: BTreeSet::new(),
         }
@@ -149,7 +154,10 @@ impl Disk {
     }
 
     /// Makes a file's contents or a directory's names durable; if it fails they are forgotten, though still seen.
-    pub(super) fn sync(&mut self, node: u64, fails: bool) {
+    pub(super) fn sync(&mut self, node: u64, fails: bool) -> io::Result<()> {
+        self.syncs += 1;
+        let full = self.syncs == self.full_sync;
+        let fails = fails || full;
         let durable = &mut self.durable;
         self.changes.retain(|change| {
             let concerned = change.node() == node;
@@ -158,6 +166,7 @@ impl Disk {
             }
             !concerned
         });
+        if full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     pub(super) fn crash(&self, loss: Loss) -> Self {
