@@ -42,6 +42,11 @@ impl Decoded {
         Ok(Self { first: frame.first, end: frame.end(), at: frame.at, messages, bytes })
     }
 
+    /// One message by itself.
+    pub(crate) fn single(sequence: Sequence, message: Message, at: Timestamp) -> Self {
+        Self { first: sequence, end: sequence + 1, at, messages: vec![(sequence, message)], bytes: 0 }
+    }
+
     pub(crate) fn find(&self, sequence: Sequence) -> Option<&Message> {
         let index = self.messages.binary_search_by_key(&sequence, |(sequence, _)| *sequence).ok()?;
         Some(&self.messages[index].1)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use journal::{AppendError, Appended};
 use queue::{ExpiryReason, Record};
-use types::{Invalid, Position, Sequence, SubscriptionSettings, Timestamp};
+use types::{Invalid, Sequence, SubscriptionSettings, Timestamp};
 
 use super::{State, Subscription};
 use crate::{
@@ -156,8 +156,8 @@ impl Topic {
         let first = self.first_position();
         let cursor = match to {
             SeekTo::Latest => return Ok(None),
-            SeekTo::Earliest => first,
-            SeekTo::Sequence(sequence) => sequence.max(first),
+            SeekTo::Earliest => self.oldest_kept(),
+            SeekTo::Sequence(sequence) => sequence.max(self.oldest_kept()),
             SeekTo::Time(at) => {
                 let position = self.log.position_at(at).await;
                 position?.max(first)
@@ -169,8 +169,9 @@ impl Topic {
         Ok(Some(Start { cursor, ordinal: self.ordinal_at(cursor).await? }))
     }
 
-    /// The first position that is kept.
-    pub(crate) fn first_position(&self) -> Position {
-        self.log.segments().first().map_or(1, |segment| segment.first)
+    /// The oldest message that is kept, where it was accepted or carried forward.
+    fn oldest_kept(&self) -> Sequence {
+        let carried = self.state.lock().carried.first_key_value().map(|(sequence, _)| *sequence);
+        carried.map_or(self.first_position(), |sequence| sequence.min(self.first_position()))
     }
 }

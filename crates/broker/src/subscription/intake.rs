@@ -43,7 +43,9 @@ impl State {
     fn step(&mut self, topic: &Topic, most: usize) -> Step {
         let (cursor, visible) = (self.queue.cursor(), topic.visible());
         let most = most.min(self.queue.room());
-        let cached = topic.cache.lock().from(cursor, most);
+        // What is still in memory of a trimmed part of the log is not kept any more, and does not count.
+        let kept = cursor >= topic.first_position();
+        let cached = if kept { topic.cache.lock().from(cursor, most) } else { None };
         let max_age = topic.retention_age();
         if let Some(frames) = cached {
             self.block = None;

@@ -134,6 +134,9 @@ impl Subscriber {
     }
 }
 
+/// Messages of one request that are named in the log when they are exhausted; a client cannot make it longer.
+const REPORTED: usize = 10;
+
 type Settled = (Option<Appended>, Vec<Record>);
 
 impl Subscription {
@@ -165,8 +168,11 @@ impl Subscription {
         }
         let (subscription, topic) = (self.clone(), topic.clone());
         tokio::spawn(async move {
-            for record in ended {
-                subscription.report_one(&topic, &record).await;
+            for record in ended.iter().take(REPORTED) {
+                subscription.report_one(&topic, record).await;
+            }
+            if let Some(more) = ended.len().checked_sub(REPORTED).filter(|more| *more > 0) {
+                tracing::warn!(subscription = %subscription.name, more, "more messages of the same request were exhausted");
             }
         });
     }

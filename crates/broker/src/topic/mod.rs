@@ -47,6 +47,8 @@ pub(crate) struct Topic {
     /// checkpoints, seeks, subscriptions that start in the past.
     pub(crate) upkeep: tokio::sync::Mutex<checkpoint::Progress>,
     deleted: AtomicBool,
+    /// The first position that is kept.
+    first: AtomicU64,
     /// The settings changed: upkeep looks at ages again.
     pub(crate) age_check_due: AtomicBool,
     /// Bytes of the largest batch of state records that found no room since somebody last asked for room.
@@ -119,6 +121,11 @@ impl Topic {
     /// Everything below is durable. An append that was answered is below.
     pub(crate) fn visible(&self) -> Position {
         *self.tail.borrow()
+    }
+
+    /// The first position that is kept.
+    pub(crate) fn first_position(&self) -> Position {
+        self.first.load(Ordering::Acquire)
     }
 
     /// How old an unsettled message may become.

@@ -1,9 +1,12 @@
 //! Accepting messages: duplicates dropped, positions taken, all or nothing.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use journal::{AppendError, Appended, BatchBuilder, Durable, Frame, Priority};
-use types::{MessageId, Sequence, Timestamp, limits};
+use types::{Invalid, MessageId, Sequence, Timestamp, limits};
 
 use super::{Topic, TopicState};
 use crate::{
@@ -72,6 +75,7 @@ impl Topic {
         }
         self.check_byte_limit(&state)?;
         let now = self.shared.time.now();
+        check_delays(messages, now, state.settings.retention.max_age)?;
         let plan = state.plan(now, fingerprints)?;
         let appended = match self.append_messages(&state, now, messages, &plan, bytes) {
             Ok(appended) => appended,
@@ -194,6 +198,21 @@ impl TopicState {
         }
         count(&topic.shared.totals.published, next - first);
         published
+    }
+}
+
+/// A message that is delivered for the first time when it is too old to be kept would never be.
+fn check_delays(messages: &[NewMessage], now: Timestamp, max_age: Duration) -> Result<(), Invalid> {
+    let too_late = |message: &NewMessage| message.meta.deliver_at.since(now) >= max_age;
+    match messages.iter().position(too_late) {
+        Some(index) => Err(Invalid::new(
+            format!("messages[{index}].deliver_after"),
+            format!(
+                "is {:?}, must be less than the topic's retention.max_age, {max_age:?}",
+                messages[index].meta.deliver_at.since(now)
+            ),
+        )),
+        None => Ok(()),
     }
 }
 

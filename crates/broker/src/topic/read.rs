@@ -39,12 +39,23 @@ impl Block {
 }
 
 impl Topic {
-    /// The stretch of log from `from` on. Damaged positions are passed over, reported and counted; trimmed ones are passed over.
+    /// The stretch of log from `from` on. Damaged positions are passed over, reported and counted; of trimmed ones there is what was
+    /// carried forward.
     pub(crate) async fn read_block(&self, from: Position) -> Result<Block, Unavailable> {
-        let mut at = from;
+        let first = self.first_position();
+        if from < first {
+            let frames = self.carried_between(from, first).await?;
+            if !frames.is_empty() {
+                return Ok(Block { frames, start: from, end: first });
+            }
+        }
+        self.read_kept(from, from.max(first)).await
+    }
+
+    async fn read_kept(&self, start: Position, mut at: Position) -> Result<Block, Unavailable> {
         loop {
             match self.log.read(at, BLOCK_BYTES).await {
-                Ok(frames) => return block(&frames, from, at),
+                Ok(frames) => return block(&frames, start, at),
                 Err(ReadError::Corrupt { from, to }) => {
                     tracing::error!(topic = %self.name, from, to, "positions of the log are damaged and are passed over");
                     count(&self.shared.totals.damaged, to.saturating_sub(from.max(at)));
@@ -54,6 +65,21 @@ impl Topic {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// The messages with these sequences that were carried forward before their place was trimmed. Their ordinals are what is kept
+    /// before them, so that a reader that goes through them and on counts right.
+    async fn carried_between(&self, from: Position, to: Position) -> Result<Vec<Arc<Decoded>>, Unavailable> {
+        let sequences: Vec<_> =
+            self.state.lock().carried.range(from..to).map(|(sequence, _)| *sequence).collect();
+        let mut frames = Vec::with_capacity(sequences.len());
+        for sequence in sequences {
+            if let Some((mut message, at)) = self.read_message(sequence).await? {
+                message.ordinal = self.ordinal_at(sequence).await?;
+                frames.push(Arc::new(Decoded::single(sequence, message, at)));
+            }
+        }
+        Ok(frames)
     }
 
     /// One message, wherever it is now, and when it was published. None if it is damaged or no longer kept.
@@ -79,14 +105,23 @@ impl Topic {
         }
     }
 
-    /// How many messages the topic accepted before `position`.
+    /// How many messages the topic accepted before `position`. Below what is kept, those that are not there any more do not count.
     pub(crate) async fn ordinal_at(&self, position: Position) -> Result<u64, Unavailable> {
+        let first = self.first_position();
+        if position >= first {
+            return self.ordinal_of_kept(position).await;
+        }
+        let kept = self.state.lock().carried.range(position..first).count() as u64;
+        Ok(self.ordinal_of_kept(first).await?.saturating_sub(kept))
+    }
+
+    async fn ordinal_of_kept(&self, position: Position) -> Result<u64, Unavailable> {
         let mut at = position;
         loop {
             if let Some(ordinal) = self.ordinal_in_memory(position) {
                 return Ok(ordinal);
             }
-            let block = self.read_block(at).await?;
+            let block = self.read_kept(at, at).await?;
             let mut messages = block.frames.iter().flat_map(|frame| &frame.messages);
             if let Some((_, message)) = messages.find(|(sequence, _)| *sequence >= position) {
                 return Ok(message.ordinal);
@@ -100,6 +135,9 @@ impl Topic {
 
     /// When the first message from `sequence` on was accepted.
     pub(crate) async fn published_at(&self, sequence: Sequence) -> Option<Timestamp> {
+        if self.state.lock().carried.contains_key(&sequence) {
+            return self.read_message(sequence).await.ok()?.map(|(_, at)| at);
+        }
         let cached = self.cache.lock().from(sequence, 1);
         let frames = match cached {
             Some(frames) => frames,

@@ -114,6 +114,7 @@ impl Topic {
         // What made them unneeded (acks, seeks, messages carried forward) outlives a crash before they go.
         self.wait_durable(self.appended() - 1).await?;
         let first = self.log.trim(below.min(progress.read_from())).await?;
+        self.first.store(first, Ordering::Release);
         progress.wants_checkpoint = first < below;
         self.forget_carried(first);
         Ok(())
@@ -238,10 +239,14 @@ impl Topic {
             return;
         }
         let mut needed = BTreeSet::new();
+        let mut unread_from = first;
         for subscription in self.subscriptions() {
-            needed.extend(subscription.peek().queue.needed_below(first));
+            let state = subscription.peek();
+            needed.extend(state.queue.needed_below(first));
+            unread_from = unread_from.min(state.queue.cursor());
         }
-        self.state.lock().carried.retain(|sequence, _| *sequence >= first || needed.contains(sequence));
+        let keep = |sequence: &Sequence| *sequence >= unread_from || needed.contains(sequence);
+        self.state.lock().carried.retain(|sequence, _| keep(sequence));
     }
 
     fn subscriptions(&self) -> Vec<Arc<Subscription>> {

@@ -81,3 +81,14 @@ async fn a_publish_without_room_is_refused_and_stores_nothing() {
     assert_eq!(refusal, broker::PublishError::Unavailable(broker::Unavailable::OutOfSpace));
     assert_eq!(fixture.drain("a").await.len(), accepted, "what was accepted is delivered and can be settled");
 }
+
+#[tokio::test]
+async fn a_delay_past_the_retention_age_is_refused_with_the_field_and_the_limit() {
+    let fixture = Fixture::with_subscription(SubscriptionSettings::default()).await;
+    let mut late = message("late");
+    late.meta.deliver_at = fixture.broker.now().plus(seconds(7 * 86_400));
+    let refused = fixture.broker.publish(&topic(), vec![message("x"), late]).await;
+    let Err(broker::PublishError::Invalid(invalid)) = refused else { panic!("{refused:?}") };
+    assert_eq!(invalid.field, "messages[1].deliver_after");
+    assert!(invalid.reason.contains("604800"), "{}", invalid.reason);
+}

@@ -253,3 +253,29 @@ async fn settled_messages_kept_for_replay_go_one_segment_at_a_time_when_there_ar
     let bytes = fixture.broker.topic_stats(&topic()).unwrap().log_bytes;
     assert!((900_000..=1 << 20).contains(&bytes), "{bytes} bytes of 1 MiB are kept");
 }
+
+#[tokio::test]
+async fn a_seek_to_the_earliest_message_finds_one_that_was_carried_forward_and_the_backlog_is_exact() {
+    let mut fixture = small_segments().await;
+    fixture.topic(TopicSettings::default()).await;
+    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    let mut later = crate::fixture::message("later");
+    later.meta.deliver_at = fixture.broker.now().plus(seconds(1_800));
+    fixture.broker.publish(&topic(), vec![later]).await.unwrap();
+    for _ in 0..3 {
+        fill(&fixture, 80).await;
+        fixture.drain("a").await;
+        upkeep(&fixture).await;
+    }
+    assert!(fixture.broker.topic_stats(&topic()).unwrap().first_position > 100, "it was not carried");
+    fixture.broker.seek(&sub("a"), broker::SeekTo::Earliest).await.unwrap();
+    for crashes in 0..2 {
+        let backlog = fixture.backlog("a").await;
+        let ready = fixture.take("a").await.len() as u64;
+        assert_eq!(backlog, ready + 1, "after {crashes} crashes: all that is kept is due but one");
+        fixture.crash().await;
+    }
+    fixture.pass(seconds(1_800)).await;
+    assert!(fixture.drain("a").await.contains(&"later".to_owned()));
+    assert_eq!(fixture.backlog("a").await, 0);
+}
