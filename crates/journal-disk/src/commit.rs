@@ -228,9 +228,7 @@ fn roll(engine: &Engine, log: &LogCore) -> io::Result<()> {
         (state.place(), state.durable, state.successor_bytes(&engine.config))
     };
     // The new segment is evidence that everything before it is durable.
-    if engine.config.durability != Durability::Fsync {
-        place.active.file.sync()?;
-    }
+    sync(engine, log).map_err(io::Error::other)?;
     let created_at = place.written_at;
     let header = segment::header(log.identity, first, created_at, place.active.link);
     let (segment, active) = match segment::create(&*engine.fs, &log.dir, &header, bytes) {
@@ -252,6 +250,10 @@ fn roll(engine: &Engine, log: &LogCore) -> io::Result<()> {
 
 /// Syncs what was answered before it was synced.
 pub(crate) fn sync(engine: &Engine, log: &LogCore) -> Result<(), Poisoned> {
+    let _turn = log.syncing.lock();
+    if let Some(poisoned) = engine.poisoned() {
+        return Err(poisoned);
+    }
     let (file, end) = {
         let state = log.state.lock();
         if state.synced == state.durable {

@@ -6,19 +6,24 @@ use journal::Priority;
 
 use crate::{
     engine::Engine,
-    fs::{is_full, write_zeros},
+    fs::{File, is_full, write_zeros},
     jobs::Job,
     log::{Extension, LogCore},
+    names,
     stats::add,
 };
 
 /// Takes the space that was asked for.
 pub(crate) fn run(engine: &Engine, log: &Arc<LogCore>) {
     let plan = log.state.lock().plan_extension(&engine.config);
-    let taken = if engine.poisoned().is_some() { Ok(None) } else { take(engine, &plan) };
+    let taken = if engine.poisoned().is_some() { Ok(None) } else { take(engine, log, &plan) };
+    if let Err(error) = &taken {
+        // At once, and before anyone may go on in the segment.
+        engine.poison("write of zeros ahead", error);
+    }
     let mut state = log.state.lock();
     match &taken {
-        Ok(Some(bytes)) => state.extended_to(plan.active.allocated + bytes),
+        Ok(Some(bytes)) => state.extended_to(plan.allocated + bytes),
         Ok(None) => state.exhausted = plan.priority == Priority::State,
         Err(_) => {}
     }
@@ -30,18 +35,18 @@ pub(crate) fn run(engine: &Engine, log: &Arc<LogCore>) {
     if seal {
         engine.jobs.push(Job::Commit(log.clone()));
     }
-    if let Err(error) = taken {
-        engine.poison("write of zeros ahead", &error);
-    }
     log.changed.notify_waiters();
 }
 
 /// How much was taken; `None` if the disk is full.
-fn take(engine: &Engine, plan: &Extension) -> io::Result<Option<u64>> {
+fn take(engine: &Engine, log: &LogCore, plan: &Extension) -> io::Result<Option<u64>> {
     add(&engine.stats.extensions, 1);
+    // The system tells each open file description once that a write was lost. On the committer's, one of the two would
+    // hear it in the other's place, and the other would take its sync for done.
+    let file = engine.fs.open(&log.dir.join(names::segment(plan.segment)))?;
     // With a full disk only state records go on, and only with what they need.
     let bytes = if engine.reserve.is_full() { plan.needed } else { plan.bytes };
-    if zeros(plan, bytes)? {
+    if zeros(&*file, plan.allocated, bytes)? {
         return Ok(Some(bytes));
     }
     engine.disk_is_full();
@@ -49,15 +54,15 @@ fn take(engine: &Engine, plan: &Extension) -> io::Result<Option<u64>> {
         return Ok(None);
     }
     engine.reserve.release()?;
-    Ok(zeros(plan, plan.needed)?.then_some(plan.needed))
+    Ok(zeros(&*file, plan.allocated, plan.needed)?.then_some(plan.needed))
 }
 
 /// Writes the zeros; `false` if the disk is full, which then has what they took.
-fn zeros(plan: &Extension, bytes: u64) -> io::Result<bool> {
-    match write_zeros(&*plan.active.file, plan.active.allocated, bytes) {
+fn zeros(file: &dyn File, allocated: u64, bytes: u64) -> io::Result<bool> {
+    match write_zeros(file, allocated, bytes) {
         Ok(()) => Ok(true),
         Err(error) if is_full(&error) => {
-            plan.active.file.truncate(plan.active.allocated)?;
+            file.truncate(allocated)?;
             Ok(false)
         }
         Err(error) => Err(error),

@@ -34,6 +34,9 @@ pub(crate) struct LogCore {
     pub(crate) changed: Notify,
     /// Trimming and checkpoints take turns.
     pub(crate) upkeep: Mutex<()>,
+    /// Syncs of what was answered before take turns, and each poisons before the next one's: the system reports a lost
+    /// write to one of them only.
+    pub(crate) syncing: Mutex<()>,
 }
 
 /// An accepted batch on its way to the disk.
@@ -98,7 +101,9 @@ pub(crate) struct Place {
 
 /// An extension to make.
 pub(crate) struct Extension {
-    pub(crate) active: Active,
+    /// First position of the segment being written.
+    pub(crate) segment: Position,
+    pub(crate) allocated: u64,
     pub(crate) bytes: u64,
     /// The least that helps.
     pub(crate) needed: u64,
@@ -254,7 +259,7 @@ impl State {
         self.wanted = 0;
         let needed = missing.next_multiple_of(config.chunk_min_bytes).max(config.chunk_min_bytes);
         let bytes = needed.max(self.chunk(config));
-        Extension { active: self.active.clone(), bytes, needed, priority }
+        Extension { segment: self.active_first(), allocated: self.active.allocated, bytes, needed, priority }
     }
 
     /// Space that a new segment needs so that everything accepted fits into it, as it fits into the present one.

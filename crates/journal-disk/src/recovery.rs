@@ -52,6 +52,7 @@ pub(crate) fn open(engine: &Engine, id: LogId) -> Result<LogCore, JournalError> 
         state: Mutex::new(State::new(found)),
         changed: Notify::new(),
         upkeep: Mutex::new(()),
+        syncing: Mutex::new(()),
     })
 }
 

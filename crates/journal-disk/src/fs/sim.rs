@@ -92,6 +92,12 @@ impl SimFs {
         self.disk.lock().syncs
     }
 
+    /// How often a file was opened or created by that name.
+    pub fn descriptors(&self, path: &Path) -> u64 {
+        let disk = self.disk.lock();
+        disk.find(path).ok().and_then(|node| disk.opened.get(&node).copied()).unwrap_or(0)
+    }
+
     /// Every call fails from now on.
     pub fn fail_from_now_on(&self) {
         let mut disk = self.disk.lock();
@@ -159,7 +165,9 @@ impl FileSystem for SimFs {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
-        let node = self.disk.lock().find(path)?;
+        let mut disk = self.disk.lock();
+        let node = disk.find(path)?;
+        *disk.opened.entry(node).or_default() += 1;
         Ok(Arc::new(SimFile { fs: self.clone(), node }))
     }
 

@@ -158,6 +158,22 @@ fn a_segment_that_was_begun_when_the_disk_was_full_at_the_last_step_does_not_hid
 }
 
 #[test]
+fn zeros_are_synced_through_another_descriptor_than_records() {
+    // The system tells each descriptor once that a write was lost; one must not hear it in the other's place.
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = drive(&journal, journal.open(LOG)).unwrap();
+    let segment = fs.files().into_iter().find(|path| path.to_string_lossy().ends_with(".seg")).unwrap();
+    let (descriptors, extensions) = (fs.descriptors(&segment), journal.stats().extensions);
+    for number in 0..6 {
+        drive(&journal, append(&*log, record(number))).unwrap();
+    }
+    let extensions = journal.stats().extensions - extensions;
+    assert!(extensions > 0);
+    assert_eq!(fs.descriptors(&segment) - descriptors, extensions);
+}
+
+#[test]
 fn a_failed_sync_is_not_believed_when_the_next_one_succeeds() {
     let fs = SimFs::default();
     let journal = open(&fs).unwrap();

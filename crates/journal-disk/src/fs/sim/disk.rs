@@ -44,6 +44,8 @@ pub(super) struct Disk {
     pub(super) full_sync: u64,
     pub(super) capacity: u64,
     pub(super) locked: BTreeSet<PathBuf>,
+    /// How often each file was opened.
+    pub(super) opened: BTreeMap<u64, u64>,
 }
 
 impl Default for Disk {
@@ -65,6 +67,7 @@ impl Disk {
             full_sync: 0,
             capacity: u64::MAX,
             locked: BTreeSet::new(),
+            opened: BTreeMap::new(),
         }
     }
 
