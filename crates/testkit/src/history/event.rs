@@ -1,0 +1,287 @@
+//! The events. Numbers, not the product's types, so that a history can come from any client.
+
+use serde::{Deserialize, Serialize};
+
+/// Ties an answer to its call.
+pub type Call = u64;
+/// Names a message for the test: in its payload, never used twice.
+pub type Uid = u64;
+/// A deduplication ID.
+pub type DedupId = u64;
+/// The incarnation of a topic, as message IDs carry it.
+pub type Log = u64;
+/// A message's sequence.
+pub type Sequence = u64;
+/// The incarnation of a subscription.
+pub type SubscriptionUid = u64;
+/// What an ack ID carries to tell leases of one message apart.
+pub type Lease = u64;
+
+/// One line of a history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its number.
+    pub line: u64,
+    /// When, in microseconds.
+    pub at: u64,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What a client did or saw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The first line.
+    Run {
+        /// The seed that makes the rest.
+        seed: u64,
+    },
+    /// A topic exists from now on, under this incarnation.
+    TopicCreated {
+        /// Its incarnation.
+        log: Log,
+        /// Its deduplication window, fixed.
+        deduplication_window: u64,
+        /// The shortest age at which an unsettled message of it may expire.
+        max_age: u64,
+    },
+    /// A call begins.
+    Invoked {
+        /// Which.
+        call: Call,
+        /// What is asked for.
+        request: Invoked,
+    },
+    /// The call did not happen.
+    Failed {
+        /// Which.
+        call: Call,
+    },
+    /// The call may have happened.
+    Unknown {
+        /// Which.
+        call: Call,
+    },
+    /// Every message of the call is durable.
+    PublishOk {
+        /// Which call.
+        call: Call,
+        /// One a message, in their order.
+        receipts: Vec<Receipt>,
+    },
+    /// The subscription exists.
+    SubscribeOk {
+        /// Which call.
+        call: Call,
+        /// Which subscription it made, and its rules.
+        rules: SubscriptionRules,
+    },
+    /// A change of a subscription (delete, pause, resume, update, seek) or the deletion of a topic holds.
+    ChangeOk {
+        /// Which call.
+        call: Call,
+        /// Of a seek: the first sequence that may be delivered.
+        from: Option<Sequence>,
+    },
+    /// Acks or nacks are durable, extensions or releases in force.
+    SettleOk {
+        /// Which call.
+        call: Call,
+        /// One a claim, in their order: whether it held, and until when the lease lasts if it was extended.
+        outcomes: Vec<Settlement>,
+    },
+    /// A consumer received a message.
+    Delivered(Delivered),
+    /// A client looked the subscription up after a restart and found it in this state.
+    Found {
+        /// Its rules.
+        rules: SubscriptionRules,
+        /// Deliveries stand still.
+        paused: bool,
+    },
+    /// A client looked every subscription up after a restart: there are no others.
+    FoundAll,
+    /// The broker's process ended: all leases end with it.
+    Crash,
+    /// It serves again.
+    Restart,
+    /// A message was seen in the dead-letter store.
+    DeadLetter {
+        /// Whose.
+        subscription: SubscriptionUid,
+        /// Which message.
+        sequence: Sequence,
+    },
+    /// The subscription's own figures after the drain.
+    DrainDone {
+        /// Whose.
+        subscription: SubscriptionUid,
+        /// The figures.
+        counts: FinalCounts,
+    },
+}
+
+/// What a call asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum Invoked {
+    /// Publish these, all or none.
+    Publish {
+        /// What.
+        messages: Vec<Message>,
+    },
+    /// Create a subscription.
+    Subscribe,
+    /// Delete it.
+    Unsubscribe {
+        /// Which.
+        subscription: SubscriptionUid,
+    },
+    /// No deliveries from then on, or deliveries again.
+    SetPaused {
+        /// Which.
+        subscription: SubscriptionUid,
+        /// Which of the two.
+        paused: bool,
+    },
+    /// Change its settings.
+    Update {
+        /// The rules as they will be; the identity is the subscription's.
+        rules: SubscriptionRules,
+    },
+    /// Move it.
+    Seek {
+        /// Which.
+        subscription: SubscriptionUid,
+    },
+    /// Delete the topic and all its subscriptions.
+    DeleteTopic {
+        /// Its incarnation.
+        log: Log,
+    },
+    /// Ack, nack, extend or release.
+    Settle {
+        /// Whose messages.
+        subscription: SubscriptionUid,
+        /// Which of the four.
+        kind: SettleKind,
+        /// Message and lease.
+        claims: Vec<(Sequence, Lease)>,
+        /// A nack's delay, or what a lease is extended by.
+        delay: Option<u64>,
+    },
+}
+
+/// What a consumer says of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettleKind {
+    /// Done.
+    Ack,
+    /// Failed.
+    Nack,
+    /// Still at it.
+    Extend,
+    /// Never saw it: no attempt is counted.
+    Release,
+}
+
+/// A message that is to be published.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its name.
+    pub uid: Uid,
+    /// Of its payload.
+    pub hash: u64,
+    /// Its ordering key.
+    pub key: Option<u64>,
+    /// Its deduplication ID.
+    pub dedup: Option<DedupId>,
+    /// Not delivered before; 0 is at once.
+    pub deliver_at: u64,
+    /// Not delivered from then on.
+    pub expire_at: Option<u64>,
+}
+
+/// What was answered for a published message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The topic's incarnation.
+    pub log: Log,
+    /// Its sequence, or that of the message that stands for it.
+    pub sequence: Sequence,
+    /// An earlier message stands for it.
+    pub deduplicated: bool,
+}
+
+/// What was answered for one claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// The claim held.
+    pub held: bool,
+    /// The lease lasts until then.
+    pub until: Option<u64>,
+}
+
+/// A subscription, as far as the checker needs to know its settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionRules {
+    /// Its incarnation.
+    pub subscription: SubscriptionUid,
+    /// The topic's incarnation.
+    pub log: Log,
+    /// Every message from here on must reach it.
+    pub required_from: Sequence,
+    /// No message before may.
+    pub allowed_from: Sequence,
+    /// Messages with a key come one after the other.
+    pub ordered: bool,
+    /// Attempts that a message gets.
+    pub max_attempts: u32,
+    /// A message that is out of attempts is given up instead of dead-lettered.
+    pub drops: bool,
+    /// The shortest wait after a failed attempt.
+    pub min_backoff: u64,
+}
+
+/// A message as a consumer received it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// Through which subscription.
+    pub subscription: SubscriptionUid,
+    /// From which topic's incarnation.
+    pub log: Log,
+    /// Its sequence.
+    pub sequence: Sequence,
+    /// Its name, from its payload.
+    pub uid: Uid,
+    /// Of its payload.
+    pub hash: u64,
+    /// The lease under which it came.
+    pub lease: Lease,
+    /// Until when the lease lasts.
+    pub deadline: u64,
+    /// Its attempt.
+    pub attempt: u32,
+    /// It is certainly the first delivery.
+    pub first_delivery: bool,
+}
+
+/// A subscription's own figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinalCounts {
+    /// Neither settled nor dead-lettered.
+    pub backlog: u64,
+    /// In the dead-letter store.
+    pub dead_letters: u64,
+    /// Ever acknowledged.
+    pub acked: u64,
+    /// Ever given up.
+    pub dropped: u64,
+    /// Ever expired, for a reason that somebody set.
+    pub expired: u64,
+    /// Given up because they could not be read.
+    pub damaged: u64,
+}

@@ -1,0 +1,287 @@
+//! Owners of the topic and of subscriptions. At most one change of a subscription is under way, so that the history says which
+//! incarnation it concerned.
+
+use std::time::Duration;
+
+use broker::{
+    CreateSubscriptionError, DeleteTopicError, SeekError, StartPosition, SubscriptionInfo,
+    UpdateSubscriptionError,
+};
+use types::{
+    ExhaustedAction, ExponentialBackoff, Position, RetentionPolicy, RetryPolicy, SubscriptionName,
+    SubscriptionSettings, SubscriptionUid, Timestamp, TopicSettings,
+};
+
+use super::{
+    consume::micros,
+    publish::may_have_happened,
+    world::{Done, World, topic},
+};
+use crate::history::{Call, Event, Invoked, SubscriptionRules};
+
+/// A name that a subscription can have, and the subscription that has it, for all that is known.
+#[derive(Debug)]
+pub(crate) struct Name {
+    pub(crate) name: SubscriptionName,
+    pub(crate) uid: Option<SubscriptionUid>,
+    /// A change is under way.
+    pub(crate) busy: bool,
+    /// What was asked for and not answered: it may exist, and only a restart or asking again tells.
+    pub(crate) asked: Option<(SubscriptionSettings, StartPosition)>,
+}
+
+/// What the owner of a whole topic asks for concerns this "name".
+const TOPIC: usize = usize::MAX;
+
+impl Name {
+    pub(crate) fn new(index: usize) -> Self {
+        let name = format!("sub-{index}").parse().expect("it is a name");
+        Self { name, uid: None, busy: false, asked: None }
+    }
+}
+
+impl World {
+    /// Begins some change.
+    pub(crate) fn change(&mut self) {
+        let index = self.random.index(self.names.len());
+        if self.topic_busy || self.names[index].busy {
+            return;
+        }
+        match (self.log, self.names[index].uid) {
+            (None, _) => self.create_topic(),
+            (Some(log), _) if self.random.percent(2) => self.delete_topic(log),
+            (Some(_), None) => self.subscribe(index),
+            (Some(_), Some(uid)) => self.change_subscription(index, uid),
+        }
+    }
+
+    fn change_subscription(&mut self, index: usize, uid: SubscriptionUid) {
+        match self.random.weighted(&[2, 3, 5, 3, 4]) {
+            0 => self.unsubscribe(index, uid),
+            1 => self.set_paused(index, uid, true),
+            2 => self.set_paused(index, uid, false),
+            3 => self.seek(index, uid),
+            _ => self.update(index, uid),
+        }
+    }
+
+    /// Creates the topic and waits for it: the call has no part in the history before it is answered.
+    fn create_topic(&mut self) {
+        if self.names.iter().any(|name| name.busy) {
+            return;
+        }
+        let settings = TopicSettings {
+            deduplication_window: Duration::from_secs(self.random.of(&[0, 10, 300])),
+            retention: RetentionPolicy {
+                max_age: Duration::from_secs(self.random.of(&[60, 600, 604_800])),
+                ..RetentionPolicy::default()
+            },
+            keep_settled: self.random.percent(20),
+            ..TopicSettings::default()
+        };
+        let broker = self.broker().clone();
+        self.topic_busy = true;
+        let creating = async move {
+            let created = broker.create_topic(topic(), settings).await;
+            let done: Done = Box::new(move |world| {
+                if let Ok(info) = created {
+                    world.topic_is_there(&info);
+                }
+            });
+            done
+        };
+        self.ops.push(super::world::Op {
+            call: None,
+            name: Some(TOPIC),
+            future: Box::pin(creating),
+            silent: false,
+        });
+    }
+
+    pub(crate) fn topic_is_there(&mut self, info: &broker::TopicInfo) {
+        self.log = Some(info.log.0);
+        self.record(Event::TopicCreated {
+            log: info.log.0,
+            deduplication_window: micros(info.settings.deduplication_window),
+            max_age: micros(info.settings.retention.max_age),
+        });
+    }
+
+    fn delete_topic(&mut self, log: u64) {
+        if self.names.iter().any(|name| name.busy) {
+            return;
+        }
+        self.topic_busy = true;
+        self.log = None;
+        let (broker, call) = (self.broker().clone(), self.next_call());
+        self.begin(Invoked::DeleteTopic { log }, Some(TOPIC), async move {
+            let answer = broker.delete_topic(&topic(), true).await;
+            let done: Done = Box::new(move |world| {
+                world.names.iter_mut().for_each(|name| name.uid = None);
+                let unknown = matches!(&answer, Err(DeleteTopicError::Unavailable(reason)) if may_have_happened(reason));
+                world.answer(call, answer.is_ok(), unknown);
+            });
+            done
+        });
+    }
+
+    fn subscribe(&mut self, index: usize) {
+        // Somebody who does not know whether it worked asks for the same again.
+        let (settings, start) = self.names[index].asked.clone().unwrap_or_else(|| {
+            let starts = [StartPosition::Latest, StartPosition::Latest, StartPosition::Earliest];
+            (settings(&mut self.random), self.random.of(&starts))
+        });
+        let name = &mut self.names[index];
+        (name.busy, name.asked) = (true, Some((settings.clone(), start)));
+        let (name, broker, call) = (name.name.clone(), self.broker().clone(), self.next_call());
+        self.begin(Invoked::Subscribe, Some(index), async move {
+            let answer = broker.create_subscription(name, &topic(), settings, start).await;
+            let done: Done = Box::new(move |world| world.subscribed(call, index, start, answer));
+            done
+        });
+    }
+
+    fn subscribed(
+        &mut self,
+        call: Call,
+        index: usize,
+        start: StartPosition,
+        answer: Result<SubscriptionInfo, CreateSubscriptionError>,
+    ) {
+        let event = match answer {
+            Ok(info) => {
+                (self.names[index].uid, self.names[index].asked) = (Some(info.uid), None);
+                let allowed_from = if start == StartPosition::Latest { info.position } else { 0 };
+                Event::SubscribeOk { call, rules: rules(&info, self.log, allowed_from) }
+            }
+            Err(CreateSubscriptionError::Unavailable(reason)) if may_have_happened(&reason) => {
+                Event::Unknown { call }
+            }
+            Err(_) => {
+                self.names[index].asked = None;
+                Event::Failed { call }
+            }
+        };
+        self.record(event);
+    }
+
+    fn unsubscribe(&mut self, index: usize, uid: SubscriptionUid) {
+        self.names[index].uid = None;
+        let name = self.names[index].name.clone();
+        let (broker, call) = (self.broker().clone(), self.next_call());
+        self.begin_change(index, Invoked::Unsubscribe { subscription: uid.0 }, async move {
+            let answer = broker.delete_subscription(&name).await;
+            let done: Done = Box::new(move |world| world.changed(call, &answer));
+            done
+        });
+    }
+
+    pub(crate) fn set_paused(&mut self, index: usize, uid: SubscriptionUid, paused: bool) {
+        let name = self.names[index].name.clone();
+        let (broker, call) = (self.broker().clone(), self.next_call());
+        self.begin_change(index, Invoked::SetPaused { subscription: uid.0, paused }, async move {
+            let answer = if paused { broker.pause(&name).await } else { broker.resume(&name).await };
+            let done: Done = Box::new(move |world| world.changed(call, &answer.map(|info| info.position)));
+            done
+        });
+    }
+
+    fn update(&mut self, index: usize, uid: SubscriptionUid) {
+        let Ok(info) = self.broker().subscription(&self.names[index].name) else { return };
+        let changed = SubscriptionSettings {
+            ordered: info.settings.ordered,
+            when_exhausted: info.settings.when_exhausted,
+            ..settings(&mut self.random)
+        };
+        let rules = rules(&SubscriptionInfo { settings: changed.clone(), ..info }, self.log, 0);
+        debug_assert_eq!(rules.subscription, uid.0);
+        let name = self.names[index].name.clone();
+        let (broker, call) = (self.broker().clone(), self.next_call());
+        self.begin_change(index, Invoked::Update { rules }, async move {
+            let answer = broker.update_subscription(&name, |settings| *settings = changed.clone()).await;
+            let done: Done = Box::new(move |world| world.changed(call, &answer.map(|info| info.position)));
+            done
+        });
+    }
+
+    fn seek(&mut self, index: usize, uid: SubscriptionUid) {
+        let back = Duration::from_millis(self.random.below(60_000));
+        let to = match self.random.below(4) {
+            0 => StartPosition::Latest,
+            1 => StartPosition::Earliest,
+            2 => StartPosition::Sequence(self.random.below(500)),
+            _ => StartPosition::Time(Timestamp::from_micros(self.now()).minus(back)),
+        };
+        let name = self.names[index].name.clone();
+        let (broker, call) = (self.broker().clone(), self.next_call());
+        self.begin_change(index, Invoked::Seek { subscription: uid.0 }, async move {
+            let answer = broker.seek(&name, to).await;
+            let done: Done = Box::new(move |world| {
+                let unknown =
+                    matches!(&answer, Err(SeekError::Unavailable(reason)) if may_have_happened(reason));
+                match answer {
+                    Ok((_, from)) => world.record(Event::ChangeOk { call, from: Some(from) }),
+                    Err(_) => world.answer(call, false, unknown),
+                }
+            });
+            done
+        });
+    }
+
+    fn begin_change(&mut self, index: usize, request: Invoked, work: impl Future<Output = Done> + 'static) {
+        self.names[index].busy = true;
+        self.begin(request, Some(index), work);
+    }
+
+    fn changed(&mut self, call: Call, answer: &Result<Position, UpdateSubscriptionError>) {
+        let unknown =
+            matches!(answer, Err(UpdateSubscriptionError::Unavailable(reason)) if may_have_happened(reason));
+        self.answer(call, answer.is_ok(), unknown);
+    }
+
+    fn answer(&mut self, call: Call, ok: bool, unknown: bool) {
+        self.record(match (ok, unknown) {
+            (true, _) => Event::ChangeOk { call, from: None },
+            (false, true) => Event::Unknown { call },
+            (false, false) => Event::Failed { call },
+        });
+    }
+}
+
+/// Settings under which everything happens within seconds.
+fn settings(random: &mut super::random::Random) -> SubscriptionSettings {
+    let min_backoff = Duration::from_millis(random.of(&[0, 500, 2_000]));
+    let backoff = ExponentialBackoff {
+        min_backoff,
+        max_backoff: Duration::from_secs(5),
+        jitter: random.percent(50),
+        ..ExponentialBackoff::default()
+    };
+    SubscriptionSettings {
+        ack_deadline: Duration::from_secs(random.of(&[1, 5, 30])),
+        ordered: random.percent(60),
+        retry: RetryPolicy::Exponential(backoff),
+        max_attempts: random.of(&[1, 2, 3, 10]),
+        when_exhausted: if random.percent(70) { ExhaustedAction::DeadLetter } else { ExhaustedAction::Drop },
+        max_in_flight: random.of(&[1, 5, 1_000]),
+        ..SubscriptionSettings::default()
+    }
+}
+
+/// What the checker needs to know. Every message after the latest change must reach it; which of those before is not known.
+pub(crate) fn rules(info: &SubscriptionInfo, log: Option<u64>, allowed_from: u64) -> SubscriptionRules {
+    let min_backoff = match &info.settings.retry {
+        RetryPolicy::Exponential(backoff) => backoff.min_backoff,
+        RetryPolicy::Phased(_) => Duration::ZERO,
+    };
+    SubscriptionRules {
+        subscription: info.uid.0,
+        log: log.unwrap_or(0),
+        required_from: info.position + 1,
+        allowed_from,
+        ordered: info.settings.ordered,
+        max_attempts: info.settings.attempts(),
+        drops: info.settings.when_exhausted == ExhaustedAction::Drop,
+        min_backoff: micros(min_backoff),
+    }
+}

@@ -1,0 +1,29 @@
+//! What clients find after a restart.
+
+use super::{
+    admin::rules,
+    world::{World, topic},
+};
+use crate::history::Event;
+
+impl World {
+    /// Looks up the topic and every subscription.
+    pub(crate) fn look_up(&mut self) {
+        self.topic_busy = false;
+        self.log = None;
+        if let Ok(info) = self.broker().topic(&topic()) {
+            self.topic_is_there(&info);
+        }
+        for index in 0..self.names.len() {
+            let found = self.broker().subscription(&self.names[index].name);
+            let name = &mut self.names[index];
+            (name.busy, name.asked) = (false, None);
+            name.uid = found.as_ref().ok().map(|info| info.uid);
+            if let Ok(info) = found {
+                let rules = rules(&info, self.log, 0);
+                self.record(Event::Found { rules, paused: info.paused });
+            }
+        }
+        self.record(Event::FoundAll);
+    }
+}

@@ -1,0 +1,100 @@
+//! Seeds. See [`testkit::simulation`] for what a run is.
+//!
+//! - `FANFARE_SEED=n`: only this one; `FANFARE_HISTORY=file` writes its history there. `FANFARE_SEEDS=n`: so many, of each engine.
+//! - `FANFARE_LONG=1`: 20,000 of each.
+
+use std::collections::BTreeMap;
+
+use testkit::{
+    history::{Event, to_lines},
+    simulation::{Engine, Outcome, Plan, run},
+};
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable)
+        .ok()
+        .map(|value| value.parse().unwrap_or_else(|_| panic!("{variable}={value}: not a number")))
+}
+
+fn plan(engine: Engine, seed: u64) -> Plan {
+    Plan { seed, engine, turns: 400 }
+}
+
+/// Says how to make a run again, should it panic.
+struct Replay(String);
+
+impl Drop for Replay {
+    #[expect(clippy::print_stderr, reason = "the test's own words, beside those of the panic")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("to replay: {}", self.0);
+        }
+    }
+}
+
+fn check(engine: Engine, test: &str, seed: u64) -> Outcome {
+    let _replay = Replay(format!("FANFARE_SEED={seed} cargo test -p testkit --test it {test}"));
+    let outcome = run(plan(engine, seed));
+    if let Ok(path) = std::env::var("FANFARE_HISTORY") {
+        std::fs::write(path, to_lines(&outcome.history)).expect("the history can be written there");
+    }
+    assert!(outcome.violations.is_empty(), "seed {seed} of {engine:?}:\n{}", report(&outcome));
+    outcome
+}
+
+/// The first violations, each with the events that show it.
+fn report(outcome: &Outcome) -> String {
+    let events = |lines: &[u64]| {
+        let shown = outcome.history.iter().filter(|entry| lines.contains(&entry.line));
+        to_lines(&shown.cloned().collect::<Vec<_>>())
+    };
+    let violations = outcome.violations.iter().take(10);
+    violations.map(|violation| format!("{violation}\n{}", events(&violation.lines))).collect()
+}
+
+#[expect(clippy::print_stdout, reason = "the line that the scoreboard is made of")]
+fn check_all(engine: Engine, test: &str, seeds: u64) {
+    let long = std::env::var("FANFARE_LONG").is_ok_and(|long| long == "1");
+    let seeds = number("FANFARE_SEEDS").unwrap_or(if long { 20_000 } else { seeds });
+    let range = number("FANFARE_SEED").map_or(0..seeds, |seed| seed..seed + 1);
+    let mut events = BTreeMap::<&str, u64>::new();
+    let mut total = 0;
+    for seed in range.clone() {
+        for entry in check(engine, test, seed).history {
+            total += 1;
+            let kind = match entry.event {
+                Event::Delivered(_) => "deliveries",
+                Event::PublishOk { .. } => "publishes",
+                Event::SettleOk { .. } => "settlements",
+                Event::Crash => "crashes",
+                Event::ChangeOk { .. } => "changes",
+                Event::Unknown { .. } => "unknown",
+                _ => continue,
+            };
+            *events.entry(kind).or_default() += 1;
+        }
+    }
+    println!("row=4 engine={engine:?} seeds={range:?} events={total} {events:?} violations=0");
+}
+
+#[test]
+fn what_is_promised_holds_over_the_memory_engine() {
+    check_all(Engine::Memory, "memory_engine", 1_000);
+}
+
+#[test]
+fn what_is_promised_holds_over_the_disk_engine() {
+    check_all(Engine::Disk, "disk_engine", 400);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_history() {
+    for engine in [Engine::Memory, Engine::Disk] {
+        for seed in 0..10 {
+            let lines = || to_lines(&run(plan(engine, seed)).history);
+            let (first, second) = (lines(), lines());
+            assert!(first == second, "seed {seed} of {engine:?} gives two histories");
+            assert!(first.lines().count() > 50, "seed {seed} of {engine:?} does next to nothing");
+        }
+    }
+}
