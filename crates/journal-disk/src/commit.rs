@@ -234,7 +234,7 @@ fn roll(engine: &Engine, log: &LogCore) -> io::Result<()> {
     let (segment, active) = match segment::create(&*engine.fs, &log.dir, &header, bytes) {
         Ok(created) => created,
         Err(error) if is_full(&error) => {
-            engine.disk_is_full();
+            engine.disk_is_full(bytes);
             return Ok(());
         }
         Err(error) => return Err(error),

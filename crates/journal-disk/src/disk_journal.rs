@@ -16,7 +16,7 @@ use crate::{
     engine::Engine,
     fs::FileSystem,
     handle::DiskLog,
-    jobs::Jobs,
+    jobs::{Jobs, Woken},
     log::LogCore,
     names, recovery,
     reserve::Reserve,
@@ -83,7 +83,8 @@ impl DiskJournal {
     ) -> Result<Self, JournalError> {
         config.validate().map_err(|invalid| JournalError::Io(invalid.to_string().into()))?;
         let lock = directory::open(&*fs, &root)?;
-        let reserve = Reserve::new(fs.clone(), root.join(names::RESERVE), config.reserve_bytes);
+        let (bytes, probe) = (config.reserve_bytes, config.chunk_max_bytes);
+        let reserve = Reserve::new(fs.clone(), root.join(names::RESERVE), bytes, probe);
         let engine = Arc::new(Engine {
             fs,
             root,
@@ -98,7 +99,7 @@ impl DiskJournal {
         });
         match engine.reserve.restore() {
             Ok(true) => {}
-            Ok(false) => engine.disk_is_full(),
+            Ok(false) => engine.disk_is_full(0),
             Err(error) => return Err(engine.failed("write of the reserve", &error)),
         }
         Ok(Self {
@@ -122,11 +123,7 @@ impl DiskJournal {
             })?;
         }
         let engine = self.engine.clone();
-        self.start("keeper".to_owned(), move || {
-            while engine.jobs.wait_for_upkeep(upkeep_interval(&engine)) {
-                engine.tick();
-            }
-        })
+        self.start("keeper".to_owned(), move || keep(&engine))
     }
 
     fn start(&self, name: String, work: impl FnOnce() + Send + 'static) -> Result<(), JournalError> {
@@ -250,11 +247,35 @@ fn settle(engine: &Engine, log: &LogCore) -> Result<(), JournalError> {
         .map_err(|error| engine.failed("write of a mark", &error))
 }
 
-fn upkeep_interval(engine: &Engine) -> Option<std::time::Duration> {
-    let retry = engine.reserve.is_full().then_some(engine.config.space_retry);
-    match engine.config.durability {
-        Durability::Interval(interval) => Some(retry.map_or(interval, |retry| retry.min(interval))),
-        Durability::Fsync => retry,
+/// What the keeper does until the engine stops. A full disk is looked at when it has been so for a while, not when it
+/// gets full, or when something was freed.
+fn keep(engine: &Engine) {
+    let retry = engine.config.space_retry;
+    let mut until_look = retry;
+    loop {
+        let sync_in = match engine.config.durability {
+            Durability::Interval(interval) => Some(interval),
+            Durability::Fsync => None,
+        };
+        let look_in = engine.reserve.is_full().then_some(until_look);
+        let wait = sync_in.into_iter().chain(look_in).min();
+        let look = match engine.jobs.wait_for_upkeep(wait) {
+            Woken::Stopped => return,
+            Woken::Nudged => true,
+            Woken::Changed => false,
+            Woken::Waited => {
+                until_look = look_in.map_or(retry, |left| left.saturating_sub(wait.unwrap_or_default()));
+                until_look.is_zero()
+            }
+        };
+        if engine.poisoned().is_some() {
+            continue;
+        }
+        if look {
+            until_look = retry;
+            engine.look_for_space();
+        }
+        engine.sync_answered();
     }
 }
 

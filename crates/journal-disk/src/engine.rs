@@ -90,25 +90,36 @@ impl Engine {
     /// What a failed change on disk means: a full disk breaks nothing, everything else is final.
     pub(crate) fn failed(&self, what: &str, error: &io::Error) -> JournalError {
         if is_full(error) {
-            self.disk_is_full();
+            self.disk_is_full(0);
             return JournalError::Io(format!("{what}: {error}").into());
         }
         self.poison(what, error).into()
     }
 
-    /// Refuses publishes until the keeper finds space.
-    pub(crate) fn disk_is_full(&self) {
-        if self.reserve.set_full() {
+    /// So much could not be taken: refuses publishes until the keeper finds it.
+    pub(crate) fn disk_is_full(&self, missing: u64) {
+        if self.reserve.set_full(missing) {
             tracing::warn!(
                 "the disk is nearly full: publishes are refused, state records go on from the reserve"
             );
-            self.show_space(Health::OutOfSpace);
-            self.jobs.nudge();
+            self.show_space();
+            self.jobs.change_wait();
         }
     }
 
-    fn show_space(&self, now: Health) {
+    /// Gives up the reserve, for state records and checkpoints.
+    pub(crate) fn release_reserve(&self) -> io::Result<()> {
+        let released = self.reserve.release();
+        // A look at the disk may have ended well just before.
+        self.show_space();
+        self.jobs.change_wait();
+        released
+    }
+
+    /// Whoever is last to change what the reserve says is also last to say so.
+    fn show_space(&self) {
         self.health.send_if_modified(|health| {
+            let now = if self.reserve.is_full() { Health::OutOfSpace } else { Health::Healthy };
             let changes = *health != now && !matches!(health, Health::Poisoned(_));
             if changes {
                 *health = now;
@@ -126,14 +137,17 @@ impl Engine {
         }
     }
 
-    /// What has to be done from time to time: look for space, sync what was answered before it was synced.
+    /// What has to be done from time to time.
+    #[cfg(feature = "testing")]
     pub(crate) fn tick(&self) {
-        if self.poisoned().is_some() {
-            return;
-        }
-        if self.reserve.is_full() {
+        if self.poisoned().is_none() {
             self.look_for_space();
+            self.sync_answered();
         }
+    }
+
+    /// Syncs what was answered before it was synced.
+    pub(crate) fn sync_answered(&self) {
         if let Durability::Interval(_) = self.config.durability {
             let logs: Vec<_> = self.logs.lock().values().cloned().collect();
             for log in logs {
@@ -142,12 +156,17 @@ impl Engine {
         }
     }
 
+    /// If the disk is full: is it still? State records may try again whatever the answer is.
     pub(crate) fn look_for_space(&self) {
-        match self.reserve.restore() {
+        if !self.reserve.is_full() {
+            return;
+        }
+        let restored = self.reserve.restore();
+        self.logs.lock().values().for_each(|log| log.state.lock().exhausted = false);
+        match restored {
             Ok(true) => {
                 tracing::info!("the disk has space again");
-                self.logs.lock().values().for_each(|log| log.state.lock().exhausted = false);
-                self.show_space(Health::Healthy);
+                self.show_space();
             }
             Ok(false) => {}
             Err(error) => drop(self.poison("write of the reserve", &error)),

@@ -23,8 +23,11 @@ pub(crate) fn run(engine: &Engine, log: &Arc<LogCore>) {
     }
     let mut state = log.state.lock();
     match &taken {
-        Ok(Some(bytes)) => state.extended_to(plan.allocated + bytes),
-        Ok(None) => state.exhausted = plan.priority == Priority::State,
+        Ok(Some(bytes)) => {
+            state.extended_to(plan.allocated + bytes);
+            state.exhausted = false;
+        }
+        Ok(None) => state.exhausted |= plan.priority == Priority::State,
         Err(_) => {}
     }
     state.extending = false;
@@ -44,16 +47,20 @@ fn take(engine: &Engine, log: &LogCore, plan: &Extension) -> io::Result<Option<u
     // The system tells each open file description once that a write was lost. On the committer's, one of the two would
     // hear it in the other's place, and the other would take its sync for done.
     let file = engine.fs.open(&log.dir.join(names::segment(plan.segment)))?;
-    // With a full disk only state records go on, and only with what they need.
-    let bytes = if engine.reserve.is_full() { plan.needed } else { plan.bytes };
+    // With a full disk only state records go on, and only with what they need: what there is may be the reserve's.
+    let full = engine.reserve.is_full();
+    if full && plan.priority == Priority::Publish {
+        return Ok(None);
+    }
+    let bytes = if full { plan.needed } else { plan.bytes };
     if zeros(&*file, plan.allocated, bytes)? {
         return Ok(Some(bytes));
     }
-    engine.disk_is_full();
+    engine.disk_is_full(bytes);
     if plan.priority == Priority::Publish {
         return Ok(None);
     }
-    engine.reserve.release()?;
+    engine.release_reserve()?;
     Ok(zeros(&*file, plan.allocated, plan.needed)?.then_some(plan.needed))
 }
 

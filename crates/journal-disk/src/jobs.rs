@@ -30,6 +30,18 @@ struct Queue {
     jobs: VecDeque<Job>,
     stopped: bool,
     nudged: bool,
+    changed: bool,
+}
+
+/// Why the keeper's wait is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Woken {
+    Stopped,
+    /// Something was freed.
+    Nudged,
+    /// How long to wait is another question now.
+    Changed,
+    Waited,
 }
 
 impl Jobs {
@@ -65,22 +77,33 @@ impl Jobs {
         self.upkeep.notify_all();
     }
 
-    /// Wakes the keeper.
+    /// The keeper has to think again how long it waits.
+    pub(crate) fn change_wait(&self) {
+        self.queue.lock().changed = true;
+        self.upkeep.notify_all();
+    }
+
+    /// Something was freed: the keeper looks for space at once.
     pub(crate) fn nudge(&self) {
         self.queue.lock().nudged = true;
         self.upkeep.notify_all();
     }
 
-    /// Waits for a nudge, or so long; `false` once stopped.
-    pub(crate) fn wait_for_upkeep(&self, at_most: Option<Duration>) -> bool {
+    /// Waits until there is something to do for the keeper, or so long.
+    pub(crate) fn wait_for_upkeep(&self, at_most: Option<Duration>) -> Woken {
         let mut queue = self.queue.lock();
-        if !queue.nudged && !queue.stopped {
-            match at_most {
-                Some(at_most) => drop(self.upkeep.wait_for(&mut queue, at_most)),
-                None => self.upkeep.wait(&mut queue),
-            }
+        let mut idle = |queue: &mut Queue| !(queue.nudged || queue.changed || queue.stopped);
+        match at_most {
+            Some(at_most) => drop(self.upkeep.wait_while_for(&mut queue, &mut idle, at_most)),
+            None => self.upkeep.wait_while(&mut queue, &mut idle),
         }
-        queue.nudged = false;
-        !queue.stopped
+        let changed = std::mem::take(&mut queue.changed);
+        let nudged = std::mem::take(&mut queue.nudged);
+        match (queue.stopped, nudged, changed) {
+            (true, ..) => Woken::Stopped,
+            (_, true, _) => Woken::Nudged,
+            (_, _, true) => Woken::Changed,
+            _ => Woken::Waited,
+        }
     }
 }

@@ -77,8 +77,8 @@ pub(crate) fn save(
             return Err(error);
         }
         // Checkpoints let retention free space, so the reserve is for them too.
-        engine.disk_is_full();
-        engine.reserve.release()?;
+        engine.disk_is_full(checkpoint.state.len() as u64);
+        engine.release_reserve()?;
         write()
     });
     let kept = written.map_err(|error| engine.failed("write of a checkpoint", &error))?;

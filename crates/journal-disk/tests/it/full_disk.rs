@@ -8,7 +8,7 @@ use journal_disk::{
     DiskJournal,
     fs::sim::{Loss, SimFs},
 };
-use types::Timestamp;
+use types::{Clock, Timestamp};
 
 use crate::support::{LOG, clock, drive, filled, open, read_all, record, small};
 
@@ -106,6 +106,98 @@ fn wherever_the_disk_gets_full_nothing_is_lost_and_nothing_poisons() {
         assert_eq!(*journal.health().borrow(), Health::Healthy);
         assert_eq!(read_all(&*log).records.len() as u64, number + 1);
     }
+}
+
+#[test]
+fn the_disk_has_space_again_only_once_what_was_missing_could_be_written() {
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = filled(&journal, LOG, [record(0)]);
+    fs.set_capacity(fs.used() + 300);
+    let mut number = 1;
+    while publish(&journal, &*log, number, Priority::Publish).is_ok() {
+        number += 1;
+    }
+    // The reserve is whole: it was never needed.
+    for spare in [300, 1_000, 4_000] {
+        fs.set_capacity(fs.used() + spare);
+        journal.tick();
+        assert_eq!(*journal.health().borrow(), Health::OutOfSpace, "{spare}");
+    }
+    fs.set_capacity(fs.used() + 4_096);
+    let used = fs.used();
+    journal.tick();
+    assert_eq!((journal.health().borrow().clone(), fs.used()), (Health::Healthy, used));
+    publish(&journal, &*log, number, Priority::Publish).unwrap();
+}
+
+#[test]
+fn what_a_large_batch_missed_is_what_has_to_be_found() {
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = filled(&journal, LOG, [record(0)]);
+    fs.set_capacity(fs.used() + 20_000);
+    let large = Batch::of([vec![7; 30_000]]);
+    let refused = drive(&journal, log.room(large.bytes().len(), Priority::Publish));
+    assert_eq!(refused, Err(AppendError::OutOfSpace));
+    journal.tick();
+    assert_eq!(*journal.health().borrow(), Health::OutOfSpace, "it would be refused again");
+    fs.set_capacity(fs.used() + 40_000);
+    journal.tick();
+    assert_eq!(*journal.health().borrow(), Health::Healthy);
+    drive(&journal, log.room(large.bytes().len(), Priority::Publish)).unwrap();
+}
+
+#[test]
+fn state_records_find_freed_space_before_the_disk_has_it_for_everyone() {
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = filled(&journal, LOG, [record(0)]);
+    fs.set_capacity(fs.used() + 300);
+    let mut number = 1;
+    for priority in [Priority::Publish, Priority::State] {
+        while publish(&journal, &*log, number, priority).is_ok() {
+            number += 1;
+        }
+    }
+    assert_eq!(publish(&journal, &*log, number, Priority::State), Err(AppendError::OutOfSpace));
+    fs.set_capacity(fs.used() + 2_000);
+    assert_eq!(publish(&journal, &*log, number, Priority::State), Err(AppendError::OutOfSpace));
+    journal.tick();
+    assert_eq!(*journal.health().borrow(), Health::OutOfSpace, "the reserve is not whole");
+    publish(&journal, &*log, number, Priority::State).expect("but there is some space");
+    assert_eq!(publish(&journal, &*log, number, Priority::Publish), Err(AppendError::OutOfSpace));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_threads_a_full_disk_does_not_flap() {
+    let fs = SimFs::default();
+    let config = journal_disk::Config { space_retry: std::time::Duration::from_millis(100), ..small() };
+    let journal = DiskJournal::open(Arc::new(fs.clone()), "/data", config, clock()).unwrap();
+    let log = journal.open(LOG).await.unwrap();
+    fs.set_capacity(fs.used() + 300);
+    let mut health = journal.health();
+    let changes = tokio::spawn(async move {
+        let mut changes = 0;
+        while health.changed().await.is_ok() {
+            health.borrow_and_update();
+            changes += 1;
+        }
+        changes
+    });
+    let batch = Batch::of([record(4)]);
+    let time = types::SystemClock::start();
+    let started = time.now();
+    while time.now().since(started) < std::time::Duration::from_millis(550) {
+        match log.append(Timestamp::EPOCH, batch.clone(), Priority::Publish) {
+            Ok(appended) => appended.durable.wait().await.unwrap(),
+            Err(AppendError::Busy) => drop(log.room(batch.bytes().len(), Priority::Publish).await),
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
+    drop((log, journal));
+    let changes = changes.await.unwrap();
+    assert!((1..=2).contains(&changes), "{changes}: full once, and nothing got free");
 }
 
 #[tokio::test]
