@@ -2,6 +2,7 @@
 //! descriptors left.
 
 use std::{
+    borrow::Borrow,
     io,
     pin::Pin,
     sync::Arc,
@@ -36,15 +37,15 @@ pub(crate) struct Connection {
 }
 
 /// The connections of a listener, one when there is room for it.
-pub(crate) fn accept(
-    listener: TcpListener,
+pub(crate) fn accept<L: Borrow<TcpListener> + Send>(
+    listener: L,
     limit: usize,
     preface_timeout: Duration,
 ) -> impl Stream<Item = io::Result<Connection>> + Send {
     let places = Arc::new(Semaphore::new(limit));
     stream::unfold((listener, places), move |(listener, places)| async move {
         let place = places.clone().acquire_owned().await.ok()?;
-        let stream = accept_one(&listener).await;
+        let stream = accept_one(listener.borrow()).await;
         let silence = Some((Box::pin(time::sleep(preface_timeout)), PREFACE));
         Some((Ok(Connection { stream, silence, _place: place }), (listener, places)))
     })

@@ -24,20 +24,20 @@ impl Reports {
         self.task.abort();
         // Aborted is what it should be.
         _ = (&mut self.task).await;
-        for name in OTHERS.into_iter().chain([PUBLISHER]) {
+        for name in HEALTH_NAMES {
             self.reporter.set_service_status(name, ServingStatus::NotServing).await;
             self.reporter.clear_service_status(name).await;
         }
     }
 }
 
-/// Reports every change until the broker is gone. The empty name is the server as a whole.
+/// Reports every change until the broker is gone.
 async fn follow(reporter: HealthReporter, mut health: watch::Receiver<HealthState>) {
     loop {
         let (publishing, everything_else) = statuses(&health.borrow_and_update());
-        reporter.set_service_status(PUBLISHER, publishing).await;
-        for name in OTHERS {
-            reporter.set_service_status(name, everything_else).await;
+        for name in HEALTH_NAMES {
+            let status = if name == PUBLISHER { publishing } else { everything_else };
+            reporter.set_service_status(name, status).await;
         }
         if health.changed().await.is_err() {
             return;
@@ -45,15 +45,17 @@ async fn follow(reporter: HealthReporter, mut health: watch::Receiver<HealthStat
     }
 }
 
-const PUBLISHER: &str = name::<v1::publisher_service_server::PublisherServiceServer<()>>();
-
-const OTHERS: [&str; 5] = [
+/// The names for which health is told; the empty one is the server as a whole.
+pub const HEALTH_NAMES: [&str; 6] = [
     "",
     name::<v1::admin_service_server::AdminServiceServer<()>>(),
+    PUBLISHER,
     name::<encoded::subscriber_service_server::SubscriberServiceServer<()>>(),
     name::<v1::subscription_service_server::SubscriptionServiceServer<()>>(),
     name::<v1::topic_service_server::TopicServiceServer<()>>(),
 ];
+
+const PUBLISHER: &str = name::<v1::publisher_service_server::PublisherServiceServer<()>>();
 
 const fn name<S: NamedService>() -> &'static str {
     S::NAME

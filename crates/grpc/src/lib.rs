@@ -40,10 +40,11 @@ mod topics;
 
 pub use admin::ServerInfo;
 pub use config::Config;
+pub use health::HEALTH_NAMES;
 pub use origin::CorrelationIds;
 pub use reason::Reason;
 pub use refusal::ERROR_DOMAIN;
-pub use server::{Drained, ServeError, serve, services};
+pub use server::{Drained, ServeError, serve, serve_routes, services};
 
 use refusal::Refusal;
 use tonic::{Response, Status};

@@ -73,6 +73,21 @@ pub async fn serve(
     }
 }
 
+/// Serves other routes, with the limits that [`serve`] has, until `shutdown`: what answers while there is no broker yet.
+/// Returns when every connection is closed; the listener stays the caller's.
+///
+/// # Errors
+/// The transport failed.
+pub async fn serve_routes(
+    listener: &TcpListener,
+    routes: Routes,
+    config: &Config,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let connections = connections::accept(listener, config.max_connections, config.preface_timeout);
+    router(routes, config).serve_with_incoming_shutdown(connections, shutdown).await
+}
+
 /// Returns so long after the shutdown began.
 async fn over(begins: oneshot::Receiver<()>, after: time::Duration) {
     if begins.await.is_ok() {

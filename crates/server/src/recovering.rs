@@ -1,13 +1,12 @@
-//! The gRPC port while the log is being read: health says NOT_SERVING, everything else is UNAVAILABLE, so that a client
-//! waits and tries again instead of being refused a connection.
+//! The gRPC port while the log is being read: health says NOT_SERVING of every service, everything else is UNAVAILABLE, so
+//! that a client waits and tries again instead of being refused a connection. What one client can take is limited as later.
 
 use std::time::Duration;
 
 use axum::Router;
-use futures_util::stream;
 use tokio::{net::TcpListener, time::sleep};
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, body::Body, codegen::http::Response, service::Routes, transport::Server};
+use tonic::{Status, body::Body, codegen::http::Response, service::Routes};
 use tonic_health::{
     ServingStatus,
     pb::health_server::HealthServer,
@@ -17,19 +16,24 @@ use tonic_health::{
 /// Time that connections have, after recovery, to take note that they should be opened again.
 const LEAVE_TIME: Duration = Duration::from_millis(300);
 
-/// Calls under way on one connection; there is nothing to wait for here.
-const CONCURRENT_STREAMS: u32 = 16;
-
 /// The outcome of `recovery`, having answered on the port until it was there.
-pub(crate) async fn beside<T>(listener: &TcpListener, recovery: impl Future<Output = T>) -> T {
+pub(crate) async fn beside<T>(
+    listener: &TcpListener,
+    limits: &grpc::Config,
+    recovery: impl Future<Output = T>,
+) -> T {
     let mut health = HealthReporter::new();
-    health.set_service_status("", ServingStatus::NotServing).await;
+    for name in grpc::HEALTH_NAMES {
+        health.set_service_status(name, ServingStatus::NotServing).await;
+    }
     let recovered = CancellationToken::new();
-    let answering = answer(listener, health.clone(), recovered.clone());
+    let answering = answer(listener, limits, health.clone(), recovered.clone());
     let recovery = async {
         let outcome = recovery.await;
         // Ends the streams of `Watch`, which would hold their connections open.
-        health.clear_service_status("").await;
+        for name in grpc::HEALTH_NAMES {
+            health.clear_service_status(name).await;
+        }
         recovered.cancel();
         outcome
     };
@@ -37,15 +41,15 @@ pub(crate) async fn beside<T>(listener: &TcpListener, recovery: impl Future<Outp
 }
 
 /// Answers until recovery is over and the connections are closed, or have had their time to.
-async fn answer(listener: &TcpListener, health: HealthReporter, recovered: CancellationToken) {
-    let connections =
-        stream::poll_fn(|context| listener.poll_accept(context).map_ok(|(stream, _)| stream).map(Some));
+async fn answer(
+    listener: &TcpListener,
+    limits: &grpc::Config,
+    health: HealthReporter,
+    recovered: CancellationToken,
+) {
     let health = HealthServer::new(HealthService::from_health_reporter(health));
     let routes = Routes::from(Router::new().fallback(unavailable)).add_service(health);
-    let serving = Server::builder()
-        .max_concurrent_streams(CONCURRENT_STREAMS)
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(connections, recovered.cancelled());
+    let serving = grpc::serve_routes(listener, routes, limits, recovered.cancelled());
     let time_is_up = async {
         recovered.cancelled().await;
         sleep(LEAVE_TIME).await;
@@ -64,6 +68,8 @@ async fn unavailable() -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use tokio::sync::oneshot;
     use tonic::{
         Code,
@@ -82,13 +88,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn during_recovery_health_says_not_serving_and_every_other_call_is_unavailable() {
+    async fn during_recovery_health_says_not_serving_of_every_service_and_every_other_call_is_unavailable() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (channel, uri) = channel(&listener).await;
         let questions = async {
             let mut health = HealthClient::new(channel.clone());
-            let answer = health.check(HealthCheckRequest::default()).await.unwrap().into_inner();
-            assert_eq!(answer.status(), Answer::NotServing);
+            for name in grpc::HEALTH_NAMES {
+                let request = HealthCheckRequest { service: name.to_owned() };
+                let answer = health.check(request).await.expect(name).into_inner();
+                assert_eq!(answer.status(), Answer::NotServing, "{name}");
+            }
             // The same method below another path is a method that is not there yet.
             let elsewhere = format!("{uri}elsewhere").parse().unwrap();
             let mut other = HealthClient::with_origin(channel, elsewhere);
@@ -96,7 +105,7 @@ mod tests {
             assert_eq!(refused.code(), Code::Unavailable, "{refused}");
             "recovered"
         };
-        assert_eq!(beside(&listener, questions).await, "recovered");
+        assert_eq!(beside(&listener, &grpc::Config::default(), questions).await, "recovered");
     }
 
     #[tokio::test]
@@ -112,10 +121,32 @@ mod tests {
             recover.send(()).unwrap();
             assert!(watch.message().await.unwrap().is_none(), "the stream ends");
         };
-        let (outcome, ()) = tokio::join!(beside(&listener, recovered), watching);
+        let limits = grpc::Config::default();
+        let (outcome, ()) = tokio::join!(beside(&listener, &limits, recovered), watching);
         assert_eq!(outcome, Ok(()));
         let (accepted, connected) =
             tokio::join!(listener.accept(), tokio::net::TcpStream::connect(listener.local_addr().unwrap()));
         assert_eq!(accepted.unwrap().1, connected.unwrap().local_addr().unwrap());
+    }
+
+    #[tokio::test]
+    async fn during_recovery_a_client_that_says_nothing_loses_its_place_to_the_next_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let limits = grpc::Config {
+            max_connections: 1,
+            preface_timeout: Duration::from_millis(50),
+            ..grpc::Config::default()
+        };
+        let silent = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (channel, _) = channel(&listener).await;
+        let question = async {
+            let answer = HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
+            assert_eq!(answer.into_inner().status(), Answer::NotServing);
+            silent.set_nonblocking(true).unwrap();
+            let read = io::Read::read_to_end(&mut &silent, &mut Vec::new());
+            let open = read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+            assert!(!open, "two connections at a time, where one is the limit");
+        };
+        beside(&listener, &limits, question).await;
     }
 }

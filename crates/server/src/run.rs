@@ -120,8 +120,9 @@ async fn life(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     tokio::pin!(shutdown);
+    let limits = process.config.grpc_port();
     let recovered = tokio::select! {
-        recovered = recovering::beside(&listener, recover(process)) => recovered?,
+        recovered = recovering::beside(&listener, &limits, recover(process)) => recovered?,
         () = &mut shutdown => return Ok(()),
     };
     serving::serve(process, listener, recovered, shutdown).await
