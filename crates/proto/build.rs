@@ -1,5 +1,5 @@
-//! Compiles proto/ without protoc. Two passes: everything as usual, and the server side of SubscriberService once more
-//! with the hand-written answers of `src/encoded.rs`.
+//! Compiles proto/ without protoc. Two passes: messages and clients as usual, and the servers over the hand-written answers of
+//! `src/encoded.rs` and requests of `src/undecoded.rs`.
 
 use std::{
     env, fs, io,
@@ -13,11 +13,25 @@ const FILES: [&str; 6] = [
     "fanfare/v1/admin_service.proto",
     "fanfare/v1/message.proto",
     "fanfare/v1/publisher_service.proto",
-    SUBSCRIBER,
+    "fanfare/v1/subscriber_service.proto",
     "fanfare/v1/subscription_service.proto",
     "fanfare/v1/topic_service.proto",
 ];
-const SUBSCRIBER: &str = "fanfare/v1/subscriber_service.proto";
+/// Answers that hold stored messages.
+const ENCODED: [&str; 2] = ["PullResponse", "StreamingPullResponse"];
+/// Requests that have repeated fields or maps.
+const UNDECODED: [&str; 10] = [
+    "AcknowledgeRequest",
+    "CreateSubscriptionRequest",
+    "CreateTopicRequest",
+    "ExtendLeaseRequest",
+    "NackRequest",
+    "PublishRequest",
+    "PublishStreamRequest",
+    "StreamingPullRequest",
+    "UpdateSubscriptionRequest",
+    "UpdateTopicRequest",
+];
 
 fn main() -> io::Result<()> {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("../../proto");
@@ -27,26 +41,30 @@ fn main() -> io::Result<()> {
     let descriptors = protox::compile(FILES, [&root]).map_err(io::Error::other)?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
+        .build_server(false)
         .bytes(".")
         // Sorted, so that equal messages have equal bytes.
         .btree_map(".")
         .compile_fds(descriptors.clone())?;
-    encoded_server(&out, descriptors)
+    servers(&out, descriptors)
 }
 
-/// The server of SubscriberService over `crate::encoded`'s answers; every other type is the usual one.
-fn encoded_server(out: &Path, mut descriptors: FileDescriptorSet) -> io::Result<()> {
-    let out = out.join("encoded");
+/// The servers over our own types; every other type is the usual one.
+fn servers(out: &Path, mut descriptors: FileDescriptorSet) -> io::Result<()> {
+    let out = out.join("server");
     fs::create_dir_all(&out)?;
-    descriptors.file.retain(|file| file.name() == SUBSCRIBER);
-    let builder: Builder = tonic_prost_build::configure();
-    builder
+    descriptors.file.retain(|file| FILES.contains(&file.name()));
+    let mut builder: Builder = tonic_prost_build::configure()
         .build_client(false)
+        .codec_path("crate::undecoded::Codec")
         .out_dir(&out)
-        .extern_path(".fanfare.v1", "crate::v1")
-        .extern_path(".fanfare.v1.PullResponse", "crate::encoded::PullResponse")
-        .extern_path(".fanfare.v1.StreamingPullResponse", "crate::encoded::StreamingPullResponse")
-        .compile_fds(descriptors)
+        .extern_path(".fanfare.v1", "crate::v1");
+    for (module, names) in [("encoded", &ENCODED[..]), ("undecoded", &UNDECODED)] {
+        for name in names {
+            builder = builder.extern_path(format!(".fanfare.v1.{name}"), format!("crate::{module}::{name}"));
+        }
+    }
+    builder.compile_fds(descriptors)
 }
 
 fn variable(name: &str) -> io::Result<String> {

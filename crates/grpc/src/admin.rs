@@ -1,5 +1,5 @@
 use broker::Broker;
-use fanfare_proto::v1::{self, admin_service_server::AdminService};
+use fanfare_proto::{server::admin_service_server::AdminService, v1};
 use tonic::{Request, Response, Status};
 use types::Timestamp;
 

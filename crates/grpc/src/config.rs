@@ -35,6 +35,9 @@ pub struct Config {
     pub keepalive_timeout: Duration,
     /// Bytes of one request. At least one message with 1 MiB beside it, at most 64 MiB, default 10 MiB.
     pub max_request_bytes: usize,
+    /// Memory of all publish requests that wait for the log. Past it `Publish` is refused and no `PublishStream` is read
+    /// from. At least `max_request_bytes`, at most 64 GiB, default 256 MiB.
+    pub request_memory_bytes: usize,
     /// Until a unary call is answered, or a stream's first request is there. More than the longest pull, at most 10 min,
     /// default 75 s.
     pub request_timeout: Duration,
@@ -59,6 +62,7 @@ impl Default for Config {
             keepalive_interval: Duration::from_secs(30),
             keepalive_timeout: Duration::from_secs(10),
             max_request_bytes: limits::REQUEST_BYTES,
+            request_memory_bytes: 256 << 20,
             request_timeout: Duration::from_secs(75),
             settle_grace: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(25),
@@ -85,6 +89,7 @@ impl Config {
         within("keepalive_interval", self.keepalive_interval, seconds(1), seconds(3_600))?;
         within("keepalive_timeout", self.keepalive_timeout, seconds(1), seconds(600))?;
         within("max_request_bytes", self.max_request_bytes, max_message_bytes + (1 << 20), 64 << 20)?;
+        within("request_memory_bytes", self.request_memory_bytes, self.max_request_bytes, 64 << 30)?;
         within("request_timeout", self.request_timeout, limits::PULL_WAIT_MAX + seconds(1), seconds(600))?;
         within("settle_grace", self.settle_grace, seconds(0), seconds(600))?;
         within("drain_timeout", self.drain_timeout, self.settle_grace, seconds(3_600))

@@ -1,7 +1,7 @@
 //! `grpc.health.v1`, as the broker's health says.
 
 use broker::HealthState;
-use fanfare_proto::{encoded, v1};
+use fanfare_proto::server;
 use tokio::{sync::watch, task::JoinHandle};
 use tonic::server::NamedService;
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -48,14 +48,14 @@ async fn follow(reporter: HealthReporter, mut health: watch::Receiver<HealthStat
 /// The names for which health is told; the empty one is the server as a whole.
 pub const HEALTH_NAMES: [&str; 6] = [
     "",
-    name::<v1::admin_service_server::AdminServiceServer<()>>(),
+    name::<server::admin_service_server::AdminServiceServer<()>>(),
     PUBLISHER,
-    name::<encoded::subscriber_service_server::SubscriberServiceServer<()>>(),
-    name::<v1::subscription_service_server::SubscriptionServiceServer<()>>(),
-    name::<v1::topic_service_server::TopicServiceServer<()>>(),
+    name::<server::subscriber_service_server::SubscriberServiceServer<()>>(),
+    name::<server::subscription_service_server::SubscriptionServiceServer<()>>(),
+    name::<server::topic_service_server::TopicServiceServer<()>>(),
 ];
 
-const PUBLISHER: &str = name::<v1::publisher_service_server::PublisherServiceServer<()>>();
+const PUBLISHER: &str = name::<server::publisher_service_server::PublisherServiceServer<()>>();
 
 const fn name<S: NamedService>() -> &'static str {
     S::NAME

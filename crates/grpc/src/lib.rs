@@ -17,6 +17,8 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod bounds;
+mod budget;
 mod check;
 mod config;
 mod connections;
@@ -27,6 +29,7 @@ mod intake;
 mod mask;
 mod origin;
 mod page;
+mod parts;
 mod publish_stream;
 mod publisher;
 mod reason;

@@ -9,7 +9,7 @@ use types::{SubscriptionSettings, TopicSettings};
 use crate::{check, refusal::Refusal};
 
 /// Paths of one mask, at most.
-const PATHS: usize = 64;
+pub(crate) const PATHS: usize = 64;
 
 /// Takes one setting over from the request's settings.
 type Take<S> = fn(&S, &mut S);

@@ -5,19 +5,27 @@
 //! - Requests are accepted one after the other, in the order they came, so that their messages have positions in that order.
 //! - At most [`IN_FLIGHT`] requests wait for the disk; then no further request is read. All of this runs only when
 //!   tonic asks for answers, so a client that takes none is not read from either.
+//! - A request is counted before it is decoded, and decoded once its share of the memory is there: until then no further one
+//!   is read.
 //! - A refused request is answered in its place. Only what makes every further request fail ends the stream.
 
 use std::{pin::Pin, sync::Arc};
 
-use fanfare_proto::v1::{self, publish_stream_response::Outcome};
+use fanfare_proto::{
+    undecoded,
+    v1::{self, publish_stream_response::Outcome},
+};
 use futures_util::{FutureExt as _, Stream, StreamExt as _, future, future::BoxFuture, stream};
+use prost::Message as _;
 use tonic::{Status, Streaming};
 use types::TopicName;
 
 use crate::{
+    bounds::{self, Checked},
     check, intake,
     origin::Origin,
     publisher::{OnTheirWay, Publisher},
+    reason::Reason,
     refusal::Refusal,
 };
 
@@ -34,7 +42,7 @@ type Pending = BoxFuture<'static, Result<v1::PublishStreamResponse, Status>>;
 pub(crate) fn answers(
     publisher: Publisher,
     origin: Origin,
-    requests: Streaming<v1::PublishStreamRequest>,
+    requests: Streaming<undecoded::PublishStreamRequest>,
 ) -> Answers {
     let intake = Intake {
         publisher,
@@ -52,7 +60,7 @@ pub(crate) fn answers(
 struct Intake {
     publisher: Publisher,
     origin: Arc<Origin>,
-    requests: Streaming<v1::PublishStreamRequest>,
+    requests: Streaming<undecoded::PublishStreamRequest>,
     /// The one named last.
     topic: Option<TopicName>,
     /// As the first request says; none before it came.
@@ -70,20 +78,29 @@ impl Intake {
             Ok(request) => request?,
             Err(status) => return Some(self.end(intake::refined(status, "messages"))),
         };
-        let stop_at_error = *self.stop_at_error.get_or_insert(request.stop_at_error);
-        match self.accept(request).await {
+        let head = match Head::of(&request) {
+            Ok(head) => head,
+            Err(refusal) => return Some(self.refuse(refusal, true)),
+        };
+        let stop_at_error = *self.stop_at_error.get_or_insert(head.stop_at_error);
+        match self.accept(&head.topic, request).await {
             Ok(on_their_way) => Some(settle(on_their_way, self.origin.clone(), stop_at_error).boxed()),
             Err(refusal) => Some(self.refuse(refusal, stop_at_error)),
         }
     }
 
-    async fn accept(&mut self, request: v1::PublishStreamRequest) -> Result<OnTheirWay, Refusal> {
-        let topic = match (&self.topic, request.topic.as_str()) {
+    async fn accept(
+        &mut self,
+        topic: &str,
+        request: undecoded::PublishStreamRequest,
+    ) -> Result<OnTheirWay, Refusal> {
+        let topic = match (&self.topic, topic) {
             (Some(topic), "") => topic.clone(),
             (_, named) => check::topic("topic", named)?,
         };
         self.topic = Some(topic.clone());
-        self.publisher.accept(topic, request.messages, &self.origin).await
+        let request = bounds::check(request)?;
+        to_its_end(accept(self.publisher.clone(), self.origin.clone(), topic, request)).await
     }
 
     fn refuse(&mut self, refusal: Refusal, stop_at_error: bool) -> Pending {
@@ -95,6 +112,50 @@ impl Intake {
     fn end(&mut self, status: Status) -> Pending {
         self.ended = true;
         future::ready(Err(status)).boxed()
+    }
+}
+
+/// What of a request is read before its messages are, which may be too many.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Head {
+    #[prost(string, tag = "1")]
+    topic: String,
+    #[prost(bool, tag = "3")]
+    stop_at_error: bool,
+}
+
+impl Head {
+    fn of(request: &undecoded::PublishStreamRequest) -> Result<Self, Refusal> {
+        Self::decode(&*request.bytes)
+            .map_err(|error| Refusal::at(Reason::UnreadableRequest, "messages", error))
+    }
+}
+
+/// Accepts one request as soon as there is memory for it, and room in the log.
+async fn accept(
+    publisher: Publisher,
+    origin: Arc<Origin>,
+    topic: TopicName,
+    request: Checked<v1::PublishStreamRequest>,
+) -> Result<OnTheirWay, Refusal> {
+    let _share = publisher.budget.share(request.weight()).await;
+    publisher.accept(topic, request.decode()?.messages, &origin).await
+}
+
+/// What cannot be done at once goes on in a task of its own: this stream stands still while its client takes no answers,
+/// and must not keep a share of the memory meanwhile.
+async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let mut work = Box::pin(work);
+    if let Some(done) = (&mut work).now_or_never() {
+        return done;
+    }
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and with it this task.
+            Err(_) => future::pending().await,
+        },
     }
 }
 
@@ -124,3 +185,6 @@ fn refused(
     }
     Ok(v1::PublishStreamResponse { outcome: Some(Outcome::Error(refusal.into())) })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,12 @@
 use broker::{Accepted, Broker, Published};
-use fanfare_proto::v1::{self, publisher_service_server::PublisherService};
+use fanfare_proto::{server::publisher_service_server::PublisherService, undecoded, v1};
 use tonic::{Request, Response, Status, Streaming};
 use types::TopicName;
 
 use crate::{
-    answer_to, check,
+    answer_to, bounds,
+    budget::Budget,
+    check,
     convert::message::{self, Stamp},
     origin::{CorrelationIds, Origin},
     publish_stream::{self, Answers},
@@ -16,13 +18,14 @@ use crate::{
 pub(crate) struct Publisher {
     pub(crate) broker: Broker,
     pub(crate) ids: CorrelationIds,
+    pub(crate) budget: Budget,
 }
 
 #[tonic::async_trait]
 impl PublisherService for Publisher {
     async fn publish(
         &self,
-        request: Request<v1::PublishRequest>,
+        request: Request<undecoded::PublishRequest>,
     ) -> Result<Response<v1::PublishResponse>, Status> {
         let origin = Origin::of(request.metadata());
         let correlation_id = origin.as_ref().ok().and_then(|origin| origin.correlation_id.clone());
@@ -33,7 +36,7 @@ impl PublisherService for Publisher {
 
     async fn publish_stream(
         &self,
-        request: Request<Streaming<v1::PublishStreamRequest>>,
+        request: Request<Streaming<undecoded::PublishStreamRequest>>,
     ) -> Result<Response<Answers>, Status> {
         let origin =
             Origin::of(request.metadata()).inspect_err(|refusal| refusal.log("PublishStream", None))?;
@@ -45,11 +48,16 @@ impl Publisher {
     async fn publish_one(
         &self,
         origin: Result<Origin, Refusal>,
-        request: v1::PublishRequest,
+        request: undecoded::PublishRequest,
     ) -> Result<v1::PublishResponse, Refusal> {
         let origin = origin?;
+        let request = bounds::check(request)?;
+        let share = self.budget.share_soon(request.weight()).await?;
+        let request = request.decode()?;
         let topic = check::topic("topic", &request.topic)?;
-        let results = self.accept(topic, request.messages, &origin).await?.results().await?;
+        let on_their_way = self.accept(topic, request.messages, &origin).await?;
+        drop(share);
+        let results = on_their_way.results().await?;
         Ok(v1::PublishResponse { results })
     }
 

@@ -30,6 +30,8 @@ pub enum Reason {
     TooManyConsumers,
     /// The topic remembers as many deduplication IDs as it can.
     TooManyDeduplicationIds,
+    /// Requests that wait take all the memory that they may take.
+    TooManyRequestBytes,
     /// The topic is at its byte limit.
     TopicFull,
     /// The disk is nearly full.
@@ -55,7 +57,7 @@ pub(crate) enum Worry {
 
 impl Reason {
     /// All of them, in the order of docs/ERRORS.md.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::InvalidField,
         Self::RequestTooLarge,
         Self::UnreadableRequest,
@@ -68,6 +70,7 @@ impl Reason {
         Self::TooManySubscriptions,
         Self::TooManyConsumers,
         Self::TooManyDeduplicationIds,
+        Self::TooManyRequestBytes,
         Self::TopicFull,
         Self::OutOfSpace,
         Self::BrokerDraining,
@@ -91,6 +94,7 @@ impl Reason {
             Self::TooManySubscriptions => "TOO_MANY_SUBSCRIPTIONS",
             Self::TooManyConsumers => "TOO_MANY_CONSUMERS",
             Self::TooManyDeduplicationIds => "TOO_MANY_DEDUPLICATION_IDS",
+            Self::TooManyRequestBytes => "TOO_MANY_REQUEST_BYTES",
             Self::TopicFull => "TOPIC_FULL",
             Self::OutOfSpace => "OUT_OF_SPACE",
             Self::BrokerDraining => "BROKER_DRAINING",
@@ -111,6 +115,7 @@ impl Reason {
             | Self::TooManySubscriptions
             | Self::TooManyConsumers
             | Self::TooManyDeduplicationIds
+            | Self::TooManyRequestBytes
             | Self::TopicFull
             | Self::OutOfSpace => Code::ResourceExhausted,
             Self::BrokerDraining | Self::JournalPoisoned => Code::Unavailable,
@@ -123,7 +128,10 @@ impl Reason {
     /// the request or of the broker helps.
     pub fn retry_after(self) -> Option<Duration> {
         let seconds = match self {
-            Self::TooManyConsumers | Self::BrokerDraining | Self::RequestTimeout => 1,
+            Self::TooManyConsumers
+            | Self::TooManyRequestBytes
+            | Self::BrokerDraining
+            | Self::RequestTimeout => 1,
             Self::TopicFull | Self::OutOfSpace | Self::JournalPoisoned => 5,
             Self::TooManyDeduplicationIds => 10,
             _ => return None,
@@ -140,7 +148,7 @@ impl Reason {
 
     /// Whether nothing more can succeed on a stream of publishes.
     pub(crate) fn ends_publishing(self) -> bool {
-        matches!(self, Self::BrokerDraining | Self::JournalPoisoned)
+        matches!(self, Self::BrokerDraining | Self::JournalPoisoned | Self::UnreadableRequest)
     }
 }
 

@@ -3,22 +3,22 @@ use std::future::Future;
 use broker::Broker;
 use fanfare_proto::{
     FILE_DESCRIPTOR_SET,
-    encoded::subscriber_service_server::SubscriberServiceServer,
-    v1::{
+    server::{
         admin_service_server::AdminServiceServer, publisher_service_server::PublisherServiceServer,
+        subscriber_service_server::SubscriberServiceServer,
         subscription_service_server::SubscriptionServiceServer, topic_service_server::TopicServiceServer,
     },
 };
 use tokio::{net::TcpListener, sync::oneshot, time};
 use tonic::{
-    codec::CompressionEncoding::Gzip,
     service::Routes,
     transport::{Server, server::Router},
 };
 
 use crate::{
-    Config, CorrelationIds, ServerInfo, admin::Admin, connections, guard::GuardLayer, health::Reports,
-    publisher::Publisher, subscriber::Subscribers, subscriptions::Subscriptions, topics::Topics,
+    Config, CorrelationIds, ServerInfo, admin::Admin, budget::Budget, connections, guard::GuardLayer,
+    health::Reports, publisher::Publisher, subscriber::Subscribers, subscriptions::Subscriptions,
+    topics::Topics,
 };
 
 /// Why the server could not serve.
@@ -120,14 +120,15 @@ fn build(
     let (reporter, health) = tonic_health::server::health_reporter();
     let reports = Reports::start(reporter, broker.health());
     let limit = config.max_request_bytes;
-    let publisher = Publisher { broker: broker.clone(), ids };
+    let publisher =
+        Publisher { broker: broker.clone(), ids, budget: Budget::new(config.request_memory_bytes) };
     let subscribers = Subscribers { broker: broker.clone(), settle_grace: config.settle_grace };
     let admin = Admin { broker: broker.clone(), info, max_request_bytes: limit };
     let mut routes = Routes::builder();
     macro_rules! add {
         ($server:ident, $service:expr) => {
-            let service = $server::new($service).accept_compressed(Gzip);
-            routes.add_service(service.max_decoding_message_size(limit));
+            // A compressed request would take many times the bytes it has before anyone can look at it: none is taken.
+            routes.add_service($server::new($service).max_decoding_message_size(limit));
         };
     }
     add!(TopicServiceServer, Topics(broker.clone()));

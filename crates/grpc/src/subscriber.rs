@@ -1,16 +1,13 @@
 use std::time::Duration;
 
 use broker::{Ask, Broker, Subscriber};
-use fanfare_proto::{
-    encoded::{self, subscriber_service_server::SubscriberService},
-    v1,
-};
+use fanfare_proto::{encoded, server::subscriber_service_server::SubscriberService, undecoded, v1};
 use tokio::time::timeout;
 use tonic::{Request, Response, Status, Streaming};
 use types::{AckId, limits};
 
 use crate::{
-    answer, check,
+    answer, bounds, check,
     convert::{delivery, outcome, time},
     refusal::Refusal,
     streaming_pull::{self, Deliveries},
@@ -41,7 +38,7 @@ impl SubscriberService for Subscribers {
 
     async fn streaming_pull(
         &self,
-        request: Request<Streaming<v1::StreamingPullRequest>>,
+        request: Request<Streaming<undecoded::StreamingPullRequest>>,
     ) -> Result<Response<Deliveries>, Status> {
         let requests = request.into_inner();
         Ok(Response::new(streaming_pull::open(&self.broker, requests, self.settle_grace).await?))
@@ -49,18 +46,21 @@ impl SubscriberService for Subscribers {
 
     async fn acknowledge(
         &self,
-        request: Request<v1::AcknowledgeRequest>,
+        request: Request<undecoded::AcknowledgeRequest>,
     ) -> Result<Response<v1::AcknowledgeResponse>, Status> {
         answer("Acknowledge", self.ack(request.into_inner()).await)
     }
 
-    async fn nack(&self, request: Request<v1::NackRequest>) -> Result<Response<v1::NackResponse>, Status> {
+    async fn nack(
+        &self,
+        request: Request<undecoded::NackRequest>,
+    ) -> Result<Response<v1::NackResponse>, Status> {
         answer("Nack", self.give_back(request.into_inner()).await)
     }
 
     async fn extend_lease(
         &self,
-        request: Request<v1::ExtendLeaseRequest>,
+        request: Request<undecoded::ExtendLeaseRequest>,
     ) -> Result<Response<v1::ExtendLeaseResponse>, Status> {
         answer("ExtendLease", self.extend(request.into_inner()))
     }
@@ -82,13 +82,15 @@ impl Subscribers {
         Ok(encoded::PullResponse { messages: deliveries.into_iter().map(delivery::to_proto).collect() })
     }
 
-    async fn ack(&self, request: v1::AcknowledgeRequest) -> Result<v1::AcknowledgeResponse, Refusal> {
+    async fn ack(&self, request: undecoded::AcknowledgeRequest) -> Result<v1::AcknowledgeResponse, Refusal> {
+        let request = bounds::open(request)?;
         let (subscriber, ids) = self.claims(&request.subscription, &request.ack_ids)?;
         let outcomes = subscriber.acknowledge(&ids).await?.durable().await?;
         Ok(v1::AcknowledgeResponse { results: outcome::settled(request.ack_ids, outcomes) })
     }
 
-    async fn give_back(&self, request: v1::NackRequest) -> Result<v1::NackResponse, Refusal> {
+    async fn give_back(&self, request: undecoded::NackRequest) -> Result<v1::NackResponse, Refusal> {
+        let request = bounds::open(request)?;
         let (subscriber, ids) = self.claims(&request.subscription, &request.ack_ids)?;
         let delay = nack_delay("delay", request.delay)?;
         let ids: Vec<_> = ids.into_iter().map(|id| (id, delay)).collect();
@@ -96,7 +98,8 @@ impl Subscribers {
         Ok(v1::NackResponse { results: outcome::settled(request.ack_ids, outcomes) })
     }
 
-    fn extend(&self, request: v1::ExtendLeaseRequest) -> Result<v1::ExtendLeaseResponse, Refusal> {
+    fn extend(&self, request: undecoded::ExtendLeaseRequest) -> Result<v1::ExtendLeaseResponse, Refusal> {
+        let request = bounds::open(request)?;
         let (subscriber, ids) = self.claims(&request.subscription, &request.ack_ids)?;
         let deadline = lease_length("ack_deadline", request.ack_deadline)?;
         let deadline = deadline.unwrap_or_else(|| subscriber.settings().ack_deadline);

@@ -1,10 +1,10 @@
 use broker::{Broker, Page};
-use fanfare_proto::v1::{self, subscription_service_server::SubscriptionService};
+use fanfare_proto::{server::subscription_service_server::SubscriptionService, undecoded, v1};
 use tonic::{Request, Response, Status};
 use types::SubscriptionName;
 
 use crate::{
-    answer, check,
+    answer, bounds, check,
     convert::{place, subscription},
     mask, page,
     refusal::Refusal,
@@ -18,7 +18,7 @@ pub(crate) struct Subscriptions(pub(crate) Broker);
 impl SubscriptionService for Subscriptions {
     async fn create_subscription(
         &self,
-        request: Request<v1::CreateSubscriptionRequest>,
+        request: Request<undecoded::CreateSubscriptionRequest>,
     ) -> Result<Response<v1::CreateSubscriptionResponse>, Status> {
         answer("CreateSubscription", self.create(request.into_inner()).await)
     }
@@ -32,7 +32,7 @@ impl SubscriptionService for Subscriptions {
 
     async fn update_subscription(
         &self,
-        request: Request<v1::UpdateSubscriptionRequest>,
+        request: Request<undecoded::UpdateSubscriptionRequest>,
     ) -> Result<Response<v1::UpdateSubscriptionResponse>, Status> {
         answer("UpdateSubscription", self.update(request.into_inner()).await)
     }
@@ -76,8 +76,9 @@ impl SubscriptionService for Subscriptions {
 impl Subscriptions {
     async fn create(
         &self,
-        request: v1::CreateSubscriptionRequest,
+        request: undecoded::CreateSubscriptionRequest,
     ) -> Result<v1::CreateSubscriptionResponse, Refusal> {
+        let request = bounds::open(request)?;
         let name = name(&request.name)?;
         let topic = check::topic("topic", &request.topic)?;
         let settings = subscription::settings(request.settings)?;
@@ -93,8 +94,9 @@ impl Subscriptions {
 
     async fn update(
         &self,
-        request: v1::UpdateSubscriptionRequest,
+        request: undecoded::UpdateSubscriptionRequest,
     ) -> Result<v1::UpdateSubscriptionResponse, Refusal> {
+        let request = bounds::open(request)?;
         let name = name(&request.name)?;
         let mask = mask::subscription(request.update_mask)?;
         let given = subscription::settings(request.settings)?;

@@ -1,8 +1,8 @@
 use broker::{Broker, Page};
-use fanfare_proto::v1::{self, topic_service_server::TopicService};
+use fanfare_proto::{server::topic_service_server::TopicService, undecoded, v1};
 use tonic::{Request, Response, Status};
 
-use crate::{answer, check, convert::topic, mask, page, refusal::Refusal};
+use crate::{answer, bounds, check, convert::topic, mask, page, refusal::Refusal};
 
 /// `fanfare.v1.TopicService` over the broker.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub(crate) struct Topics(pub(crate) Broker);
 impl TopicService for Topics {
     async fn create_topic(
         &self,
-        request: Request<v1::CreateTopicRequest>,
+        request: Request<undecoded::CreateTopicRequest>,
     ) -> Result<Response<v1::CreateTopicResponse>, Status> {
         answer("CreateTopic", self.create(request.into_inner()).await)
     }
@@ -26,7 +26,7 @@ impl TopicService for Topics {
 
     async fn update_topic(
         &self,
-        request: Request<v1::UpdateTopicRequest>,
+        request: Request<undecoded::UpdateTopicRequest>,
     ) -> Result<Response<v1::UpdateTopicResponse>, Status> {
         answer("UpdateTopic", self.update(request.into_inner()).await)
     }
@@ -47,7 +47,11 @@ impl TopicService for Topics {
 }
 
 impl Topics {
-    async fn create(&self, request: v1::CreateTopicRequest) -> Result<v1::CreateTopicResponse, Refusal> {
+    async fn create(
+        &self,
+        request: undecoded::CreateTopicRequest,
+    ) -> Result<v1::CreateTopicResponse, Refusal> {
+        let request = bounds::open(request)?;
         let name = check::topic("name", &request.name)?;
         let info = self.0.create_topic(name, topic::settings(request.settings)?).await?;
         Ok(v1::CreateTopicResponse { topic: Some(topic::to_proto(info)) })
@@ -58,7 +62,11 @@ impl Topics {
         Ok(v1::GetTopicResponse { topic: Some(topic::to_proto(info)) })
     }
 
-    async fn update(&self, request: v1::UpdateTopicRequest) -> Result<v1::UpdateTopicResponse, Refusal> {
+    async fn update(
+        &self,
+        request: undecoded::UpdateTopicRequest,
+    ) -> Result<v1::UpdateTopicResponse, Refusal> {
+        let request = bounds::open(request)?;
         let name = check::topic("name", &request.name)?;
         let mask = mask::topic(request.update_mask)?;
         let given = topic::settings(request.settings)?;

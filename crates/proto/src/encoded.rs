@@ -68,13 +68,6 @@ pub struct StreamingPullResponse {
     pub extend_results: Vec<ExtendResult>,
 }
 
-pub use generated::subscriber_service_server;
-
-#[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
-mod generated {
-    include!(concat!(env!("OUT_DIR"), "/encoded/fanfare.v1.rs"));
-}
-
 #[cfg(test)]
 mod tests {
     use prost::Message as _;

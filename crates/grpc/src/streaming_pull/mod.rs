@@ -11,9 +11,11 @@
 //! # Limits
 //!
 //! - One frame holds about [`FRAME_BYTES`] or [`FRAME_MESSAGES`] (a larger message goes alone).
+//! - Requests that have come together are settled together: up to [`TOGETHER`], or about 1 MiB.
 //! - At most [`SETTLING`] requests wait for the disk; then no further one is read.
 
 mod flow;
+mod incoming;
 mod opening;
 mod outbound;
 mod requests;
@@ -22,12 +24,11 @@ mod session;
 use std::time::Duration;
 
 use broker::Broker;
-use fanfare_proto::v1;
-use futures_util::StreamExt as _;
 pub(crate) use outbound::Deliveries;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use crate::intake;
+use incoming::Requests;
 use opening::Opening;
 use session::Session;
 
@@ -44,13 +45,13 @@ const TOGETHER: usize = 16;
 /// Reads the first request and starts the stream's task, which ends by itself when the stream does.
 pub(crate) async fn open(
     broker: &Broker,
-    mut requests: Streaming<v1::StreamingPullRequest>,
+    mut requests: Requests,
     settle_grace: Duration,
 ) -> Result<Deliveries, Status> {
     let first = requests.message().await.map_err(|status| intake::refined(status, "acks"))?;
     let opening = Opening::read(broker, first).inspect_err(|refusal| refusal.log("StreamingPull", None))?;
     let (sender, deliveries) = outbound::channel();
     let session = Session::new(broker.clone(), opening, sender);
-    tokio::spawn(session.run(requests.ready_chunks(TOGETHER), settle_grace));
+    tokio::spawn(session.run(requests, settle_grace));
     Ok(deliveries)
 }

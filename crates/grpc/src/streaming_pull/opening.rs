@@ -1,9 +1,9 @@
 use broker::{Broker, Consumer, Subscriber};
-use fanfare_proto::v1;
+use fanfare_proto::{undecoded, v1};
 use types::{SubscriptionUid, limits};
 
 use super::{flow::Outstanding, requests::Settlements};
-use crate::{check, refusal::Refusal};
+use crate::{bounds, check, refusal::Refusal};
 
 /// Messages outstanding of a stream that does not say how many.
 const OUTSTANDING_MESSAGES: usize = 1_000;
@@ -24,8 +24,11 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    pub(crate) fn read(broker: &Broker, first: Option<v1::StreamingPullRequest>) -> Result<Self, Refusal> {
-        let first = check::present("subscription", first)?;
+    pub(crate) fn read(
+        broker: &Broker,
+        first: Option<undecoded::StreamingPullRequest>,
+    ) -> Result<Self, Refusal> {
+        let first = bounds::open(check::present("subscription", first)?)?;
         let name = check::subscription("subscription", &first.subscription)?;
         let outstanding = outstanding(&first)?;
         let confirm = first.confirm;

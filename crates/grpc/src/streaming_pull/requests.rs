@@ -33,7 +33,6 @@ struct Claims {
 impl Settlements {
     /// Settlements of the first request.
     pub(crate) fn read(request: v1::StreamingPullRequest, uid: SubscriptionUid) -> Result<Self, Refusal> {
-        check_total(&request)?;
         let mut settlements = Self::default();
         settlements.acks.add("acks", request.acks, uid)?;
         for (index, nack) in request.nacks.into_iter().enumerate() {
@@ -132,18 +131,6 @@ impl Settlements {
             extensions: outcome::extended(self.extensions.texts, &extended),
         })
     }
-}
-
-/// What one request can hold of all three together.
-fn check_total(request: &v1::StreamingPullRequest) -> Result<(), Refusal> {
-    let nacks: usize = request.nacks.iter().map(|nack| nack.ack_ids.len()).sum();
-    let extensions: usize = request.extensions.iter().map(|extension| extension.ack_ids.len()).sum();
-    let total = request.acks.len() + nacks + extensions;
-    if total <= limits::ACK_IDS {
-        return Ok(());
-    }
-    let why = format!("the request has {total} ack IDs, the limit is {}", limits::ACK_IDS);
-    Err(Refusal::field("acks", why))
 }
 
 fn extend(
@@ -272,16 +259,5 @@ mod tests {
         assert_eq!(field(v1::StreamingPullRequest { confirm: true, ..Default::default() }), "confirm");
         let later = v1::StreamingPullRequest { max_outstanding_bytes: 1, ..Default::default() };
         assert_eq!(field(later), "max_outstanding_bytes");
-    }
-
-    #[test]
-    fn the_ack_ids_of_one_request_are_counted_together() {
-        let ids = |count| vec![id(7, 1); count];
-        let request = v1::StreamingPullRequest {
-            acks: ids(5_000),
-            nacks: vec![v1::StreamNack { ack_ids: ids(5_001), delay: None }],
-            ..Default::default()
-        };
-        assert_eq!(field(request), "acks");
     }
 }

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use broker::{Ask, Broker, Consumer, Delivery, HealthState, SettleError, Subscriber, Unavailable};
-use fanfare_proto::{encoded::StreamingPullResponse, v1};
+use fanfare_proto::encoded::StreamingPullResponse;
 use futures_util::{
     FutureExt as _, StreamExt as _,
     future::{self, BoxFuture},
-    stream::{FuturesOrdered, ReadyChunks},
+    stream::FuturesOrdered,
 };
 use tokio::{
     select,
@@ -15,23 +15,18 @@ use tokio::{
     },
     time,
 };
-use tonic::{Status, Streaming};
+use tonic::Status;
 use types::SubscriptionUid;
 
 use super::{
     SETTLING, TOGETHER,
     flow::Outstanding,
+    incoming::{Received, Requests, together},
     opening::Opening,
     outbound::{Frame, Sender},
     requests::Settlements,
 };
-use crate::{convert::delivery, intake, reason::Reason, refusal::Refusal};
-
-/// The client's side: the requests that have come, as many as there are at the moment.
-pub(crate) type Requests = ReadyChunks<Streaming<v1::StreamingPullRequest>>;
-
-/// What comes of a read.
-type Received = Vec<Result<v1::StreamingPullRequest, Status>>;
+use crate::{bounds, convert::delivery, intake, reason::Reason, refusal::Refusal};
 
 /// Results of one request, to come when they are durable.
 type Settling = BoxFuture<'static, Result<StreamingPullResponse, SettleError>>;
@@ -69,7 +64,7 @@ impl From<Refusal> for End {
 
 /// What happens next on a stream.
 enum Event {
-    Requests(Option<Received>),
+    Requests(Option<Vec<Received>>),
     Durable(Result<StreamingPullResponse, SettleError>),
     Leased(OwnedPermit<Frame>, Vec<Delivery>),
     LeaseEnded,
@@ -164,7 +159,7 @@ impl Session {
         let frames = self.sender.frames.clone();
         select! {
             received = requests.next(), if phase != Phase::Closing && self.settling.len() + TOGETHER <= SETTLING => {
-                Event::Requests(received)
+                Event::Requests(received.map(|first| together(first, requests)))
             }
             Some(durable) = self.settling.next(), if !self.settling.is_empty() => Event::Durable(durable),
             leased = lease(frames, &mut self.consumer, room) => leased,
@@ -190,7 +185,7 @@ impl Session {
 
     /// Settles what has come. Without confirmations, all of it together: one record in the log instead of many. A bad
     /// request ends the stream after those before it are settled.
-    async fn settle_all(&mut self, requests: Received) -> Result<(), End> {
+    async fn settle_all(&mut self, requests: Vec<Received>) -> Result<(), End> {
         let mut together = Settlements::default();
         for request in requests {
             let settlements = match self.read(request) {
@@ -208,9 +203,9 @@ impl Session {
         self.settle(together).await
     }
 
-    fn read(&self, request: Result<v1::StreamingPullRequest, Status>) -> Result<Settlements, End> {
+    fn read(&self, request: Received) -> Result<Settlements, End> {
         let request = request.map_err(|status| End::Error(intake::refined(status, "acks")))?;
-        Ok(Settlements::read_later(request, self.uid)?)
+        Ok(Settlements::read_later(bounds::open(request)?, self.uid)?)
     }
 
     async fn settle(&mut self, settlements: Settlements) -> Result<(), End> {

@@ -73,6 +73,7 @@ pub(super) static KEYS: &[Key] = keys![
     grpc.keepalive_interval,
     grpc.keepalive_timeout,
     grpc.max_request_bytes,
+    grpc.request_memory_bytes,
     grpc.request_timeout,
     grpc.settle_grace,
     log.filter,

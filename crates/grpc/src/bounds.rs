@@ -1,0 +1,206 @@
+//! Counting before decoding: how many parts a request has, from its bytes alone.
+//!
+//! # Invariants
+//!
+//! - The walk allocates nothing and looks at each byte of a field's head once. What passes it decodes to a few times its
+//!   size at the most, whatever is in it.
+//! - It is no more lenient than prost: what it cannot follow is refused, not left to the decoder. Groups are (proto3 has none).
+//! - A field that holds one message may come several times and is merged; so its parts are counted over all of them.
+//!
+//! # Limits
+//!
+//! Those of [`types::limits`]. A lower bound ("at least one message") is the services' to check, once it is decoded.
+
+use std::marker::PhantomData;
+
+use bytes::Bytes;
+use fanfare_proto::{undecoded::Undecoded, v1};
+use prost::Message;
+use types::limits;
+
+use crate::{
+    check, mask,
+    parts::{Parts, Unreadable},
+    reason::Reason,
+    refusal::Refusal,
+};
+
+/// What a part takes beside its bytes, once it is decoded: a message, an attribute, a text.
+const MESSAGE: usize = 256;
+const ATTRIBUTE: usize = 128;
+const TEXT: usize = 32;
+
+/// Why a request is not decoded.
+pub(crate) enum Fault {
+    Unreadable(Unreadable),
+    Refused(Refusal),
+}
+
+impl From<Unreadable> for Fault {
+    fn from(error: Unreadable) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// A request whose parts can be counted.
+pub(crate) trait Bounded: Message + Default {
+    /// The field that makes such a request large.
+    const BULK: &'static str;
+
+    /// Counts the parts against their limits. Returns what they take beside their bytes.
+    fn count(bytes: &[u8]) -> Result<usize, Fault>;
+}
+
+/// A request with no more parts than allowed.
+#[derive(Debug)]
+pub(crate) struct Checked<T> {
+    bytes: Bytes,
+    weight: usize,
+    what: PhantomData<fn() -> T>,
+}
+
+/// Counts its parts.
+pub(crate) fn check<T: Bounded>(request: Undecoded<T>) -> Result<Checked<T>, Refusal> {
+    let bytes = request.bytes;
+    let beside = T::count(&bytes).map_err(|fault| match fault {
+        Fault::Refused(refusal) => refusal,
+        Fault::Unreadable(error) => unreadable::<T>(error),
+    })?;
+    Ok(Checked { weight: bytes.len() + beside, bytes, what: PhantomData })
+}
+
+/// Counts its parts and decodes it.
+pub(crate) fn open<T: Bounded>(request: Undecoded<T>) -> Result<T, Refusal> {
+    check(request)?.decode()
+}
+
+impl<T: Bounded> Checked<T> {
+    /// About how many bytes of memory it takes.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    pub(crate) fn decode(self) -> Result<T, Refusal> {
+        T::decode(self.bytes).map_err(unreadable::<T>)
+    }
+}
+
+fn unreadable<T: Bounded>(error: impl std::fmt::Display) -> Refusal {
+    Refusal::at(Reason::UnreadableRequest, T::BULK, error)
+}
+
+/// How many fields of that tag there are.
+fn number_of(bytes: &[u8], tag: u32) -> Result<usize, Unreadable> {
+    let mut count = 0;
+    for part in Parts::of(bytes) {
+        count += usize::from(part?.0 == tag);
+    }
+    Ok(count)
+}
+
+/// How many fields `inner` there are in all the fields `outer`, and how many of these.
+fn number_within(bytes: &[u8], outer: u32, inner: u32) -> Result<(usize, usize), Unreadable> {
+    let (mut outers, mut inners) = (0, 0);
+    for part in Parts::of(bytes) {
+        let (tag, part) = part?;
+        if tag == outer {
+            outers += 1;
+            inners += number_of(part, inner)?;
+        }
+    }
+    Ok((outers, inners))
+}
+
+/// `messages`, tag 2, and their `attributes`, tag 2.
+fn messages(bytes: &[u8]) -> Result<usize, Fault> {
+    let (mut messages, mut all_attributes) = (0, 0);
+    for part in Parts::of(bytes) {
+        let (2, message) = part? else { continue };
+        if messages < limits::PUBLISH_MESSAGES {
+            let attributes = number_of(message, 2)?;
+            check::length(
+                format_args!("messages[{messages}].attributes"),
+                attributes,
+                0..=limits::ATTRIBUTES,
+            )?;
+            all_attributes += attributes;
+        }
+        messages += 1;
+    }
+    // None at all is refused in the same words as too many.
+    check::length("messages", messages.max(1), 1..=limits::PUBLISH_MESSAGES)?;
+    Ok(messages * MESSAGE + all_attributes * ATTRIBUTE)
+}
+
+/// `ack_ids`, tag 2.
+fn ack_ids(bytes: &[u8]) -> Result<usize, Fault> {
+    let count = number_of(bytes, 2)?;
+    check::length("ack_ids", count.max(1), 1..=limits::ACK_IDS)?;
+    Ok(count * TEXT)
+}
+
+/// `acks`, tag 5, and the `ack_ids`, tag 1, of `nacks` and `extensions`, tags 6 and 7.
+fn settlements(bytes: &[u8]) -> Result<usize, Fault> {
+    let acks = number_of(bytes, 5)?;
+    let (nacks, nacked) = number_within(bytes, 6, 1)?;
+    let (extensions, extended) = number_within(bytes, 7, 1)?;
+    let total = acks + nacked + extended;
+    if total > limits::ACK_IDS {
+        let why = format!("the request has {total} ack IDs, the limit is {}", limits::ACK_IDS);
+        return Err(Refusal::field("acks", why).into());
+    }
+    check::length("nacks", nacks, 0..=limits::ACK_IDS)?;
+    check::length("extensions", extensions, 0..=limits::ACK_IDS)?;
+    Ok((total + 2 * (nacks + extensions)) * TEXT)
+}
+
+/// The labels of the settings.
+fn labels(bytes: &[u8], settings: u32, labels: u32) -> Result<usize, Fault> {
+    let (_, count) = number_within(bytes, settings, labels)?;
+    if count > limits::LABELS {
+        let why = format_args!("there are {count}, the limit is {}", limits::LABELS);
+        return Err(Refusal::field("settings.labels", why).into());
+    }
+    Ok(count * ATTRIBUTE)
+}
+
+/// The paths, tag 1, of `update_mask`, tag 3.
+fn paths(bytes: &[u8]) -> Result<usize, Fault> {
+    let (_, count) = number_within(bytes, 3, 1)?;
+    check::length("update_mask", count.max(1), 1..=mask::PATHS)?;
+    Ok(count * TEXT)
+}
+
+macro_rules! bounded {
+    ($($request:ident, $bulk:literal: $count:expr;)*) => {
+        $(impl Bounded for v1::$request {
+            const BULK: &'static str = $bulk;
+
+            fn count(bytes: &[u8]) -> Result<usize, Fault> {
+                $count(bytes)
+            }
+        })*
+    };
+}
+
+bounded! {
+    PublishRequest, "messages": messages;
+    PublishStreamRequest, "messages": messages;
+    AcknowledgeRequest, "ack_ids": ack_ids;
+    NackRequest, "ack_ids": ack_ids;
+    ExtendLeaseRequest, "ack_ids": ack_ids;
+    StreamingPullRequest, "acks": settlements;
+    CreateTopicRequest, "request": |bytes| labels(bytes, 2, 4);
+    CreateSubscriptionRequest, "request": |bytes| labels(bytes, 3, 8);
+    UpdateTopicRequest, "request": |bytes| Ok(labels(bytes, 2, 4)? + paths(bytes)?);
+    UpdateSubscriptionRequest, "request": |bytes| Ok(labels(bytes, 2, 8)? + paths(bytes)?);
+}
+
+#[cfg(test)]
+mod tests;
