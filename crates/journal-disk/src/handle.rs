@@ -164,7 +164,7 @@ impl Log for DiskLog {
         let state = self.log.state.lock();
         let next = state.segments.iter().skip(1).map(|next| (next.first, next.created_at));
         let ends = next.chain([(state.durable, state.newest)]);
-        state
+        let mut segments: Vec<_> = state
             .segments
             .iter()
             .zip(ends)
@@ -174,7 +174,12 @@ impl Log for DiskLog {
                 bytes: segment.bytes,
                 newest,
             })
-            .collect()
+            .collect();
+        if let Some(active) = segments.last_mut() {
+            // The space taken ahead is the engine's, not the log's.
+            active.bytes = state.active.used + state.pending_bytes;
+        }
+        segments
     }
 
     fn seal(&self) -> BoxFuture<'_, Result<(), JournalError>> {

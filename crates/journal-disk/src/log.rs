@@ -313,9 +313,6 @@ impl State {
 
     pub(crate) fn extended_to(&mut self, allocated: u64) {
         self.active.allocated = allocated;
-        if let Some(segment) = self.segments.back_mut() {
-            segment.bytes = allocated;
-        }
     }
 }
 

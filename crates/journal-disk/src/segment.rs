@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct Segment {
     pub(crate) first: Position,
     pub(crate) created_at: Timestamp,
-    /// Size of the file; of the one being written, what is taken.
+    /// Size of the file; not kept up for the one being written.
     pub(crate) bytes: u64,
     pub(crate) index: Arc<Mutex<SparseIndex>>,
 }

@@ -171,7 +171,7 @@ pub struct Segment {
     pub first: Position,
     /// The position after its last one.
     pub end: Position,
-    /// Bytes on disk.
+    /// Bytes of what is in it, as it is stored; not what the engine has taken ahead for what is to come.
     pub bytes: u64,
     /// Nothing in it was appended later than this; for the segment being written, later than its last append.
     pub newest: Timestamp,
