@@ -16,7 +16,7 @@ use crate::{
     config::Durability,
     engine::Engine,
     format::{FRAME_HEADER, FrameHeader, seal_of},
-    fs::{File, is_full},
+    fs::{File, is_full, is_shortage},
     index::Entry,
     jobs::Job,
     log::{LogCore, Pending, Place},
@@ -221,7 +221,7 @@ fn starts_roll(engine: &Engine, log: &LogCore) -> bool {
     starts
 }
 
-/// Goes on in a new segment, or in the old one if the disk is full.
+/// Goes on in a new segment, or in the old one if the disk is full or no descriptor is left.
 fn roll(engine: &Engine, log: &LogCore) -> io::Result<()> {
     let (place, first, bytes) = {
         let state = log.state.lock();
@@ -233,8 +233,11 @@ fn roll(engine: &Engine, log: &LogCore) -> io::Result<()> {
     let header = segment::header(log.identity, first, created_at, place.active.link);
     let (segment, active) = match segment::create(&*engine.fs, &log.dir, &header, bytes) {
         Ok(created) => created,
-        Err(error) if is_full(&error) => {
-            engine.disk_is_full(bytes);
+        Err(error) if is_shortage(&error) => {
+            if is_full(&error) {
+                engine.disk_is_full(bytes);
+            }
+            log.state.lock().refuse_roll();
             return Ok(());
         }
         Err(error) => return Err(error),

@@ -11,7 +11,7 @@ use crate::{
     commit::{self, Scratch},
     config::{Config, Durability},
     extend,
-    fs::{FileSystem, LockGuard, is_full},
+    fs::{FileSystem, LockGuard, is_full, is_out_of_descriptors},
     jobs::{Job, Jobs},
     log::LogCore,
     names,
@@ -87,8 +87,11 @@ impl Engine {
         poisoned
     }
 
-    /// What a failed change on disk means: a full disk breaks nothing, everything else is final.
+    /// What a failed change on disk means: what is short breaks nothing, everything else is final.
     pub(crate) fn failed(&self, what: &str, error: &io::Error) -> JournalError {
+        if is_out_of_descriptors(error) {
+            return JournalError::Io(format!("{what}: {error}").into());
+        }
         if is_full(error) {
             self.disk_is_full(0);
             return JournalError::Io(format!("{what}: {error}").into());

@@ -6,7 +6,7 @@ use journal::Priority;
 
 use crate::{
     engine::Engine,
-    fs::{File, is_full, write_zeros},
+    fs::{File, is_full, is_out_of_descriptors, write_zeros},
     jobs::Job,
     log::{Extension, LogCore},
     names,
@@ -46,7 +46,14 @@ fn take(engine: &Engine, log: &LogCore, plan: &Extension) -> io::Result<Option<u
     add(&engine.stats.extensions, 1);
     // The system tells each open file description once that a write was lost. On the committer's, one of the two would
     // hear it in the other's place, and the other would take its sync for done.
-    let file = engine.fs.open(&log.dir.join(names::segment(plan.segment)))?;
+    let file = match engine.fs.open(&log.dir.join(names::segment(plan.segment))) {
+        Err(error) if is_out_of_descriptors(&error) => {
+            tracing::warn!(log = names::log(log.id), %error, "no space can be taken");
+            engine.disk_is_full(0);
+            return Ok(None);
+        }
+        opened => opened?,
+    };
     // With a full disk only state records go on, and only with what they need: what there is may be the reserve's.
     let full = engine.reserve.is_full();
     if full && plan.priority == Priority::Publish {
@@ -60,7 +67,9 @@ fn take(engine: &Engine, log: &LogCore, plan: &Extension) -> io::Result<Option<u
     if plan.priority == Priority::Publish {
         return Ok(None);
     }
-    engine.release_reserve()?;
+    if let Err(error) = engine.release_reserve() {
+        return if is_out_of_descriptors(&error) { Ok(None) } else { Err(error) };
+    }
     Ok(zeros(&*file, plan.allocated, plan.needed)?.then_some(plan.needed))
 }
 

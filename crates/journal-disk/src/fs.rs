@@ -10,7 +10,7 @@ pub use std_fs::StdFs;
 
 /// What the engine asks of a file system.
 pub trait FileSystem: fmt::Debug + Send + Sync + 'static {
-    /// Makes a directory; one that exists is fine. Durable after [`FileSystem::sync_dir`] of its parent.
+    /// Makes a directory; one that exists is fine. Durable after a sync of its parent.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
 
     /// The names in a directory, in no order.
@@ -34,8 +34,8 @@ pub trait FileSystem: fmt::Debug + Send + Sync + 'static {
     /// Removes a directory and everything in it.
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Makes the names in a directory durable.
-    fn sync_dir(&self, dir: &Path) -> Result<(), SyncFailed>;
+    /// Opens a directory, for its sync, which makes the names in it durable.
+    fn open_dir(&self, dir: &Path) -> io::Result<Arc<dyn File>>;
 
     /// Takes a file's exclusive lock, making the file if there is none, until what it returns is dropped.
     /// [`io::ErrorKind::WouldBlock`] at once if another holds it.
@@ -64,13 +64,6 @@ pub trait File: fmt::Debug + Send + Sync {
 /// final, so that as an [`io::Error`] it is of no kind that anyone waits out.
 #[derive(Debug)]
 pub struct SyncFailed(io::Error);
-
-impl SyncFailed {
-    /// The operating system's answer.
-    pub fn cause(&self) -> &io::Error {
-        &self.0
-    }
-}
 
 impl fmt::Display for SyncFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,6 +105,23 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     )
 }
 
+/// The process or the system has no file descriptor left: nothing is broken, and nothing was done.
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
+}
+
+/// What a file or a directory needs may be there later.
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
+    is_full(error) || is_out_of_descriptors(error)
+}
+
+/// Makes the names in a directory durable. Where names change, the directory is better opened before.
+pub(crate) fn sync_dir(fs: &dyn FileSystem, dir: &Path) -> io::Result<()> {
+    Ok(fs.open_dir(dir)?.sync()?)
+}
+
 /// Writes zeros and makes them durable, so that later writes there need no space.
 pub(crate) fn write_zeros(file: &dyn File, from: u64, bytes: u64) -> io::Result<()> {
     static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
@@ -134,6 +144,8 @@ pub(crate) fn publish_file(
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(TEMPORARY);
     let temporary = Path::new(&temporary);
+    // Before the name is given, so that nothing can be missing for its sync.
+    let names = fs.open_dir(path.parent().unwrap_or(path))?;
     let publish = || {
         let file = fs.create(temporary)?;
         fill(&*file)?;
@@ -147,7 +159,7 @@ pub(crate) fn publish_file(
             let _ = fs.remove_file(temporary);
         }
     })?;
-    fs.sync_dir(path.parent().unwrap_or(path))?;
+    names.sync()?;
     Ok(file)
 }
 

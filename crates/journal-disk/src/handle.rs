@@ -82,7 +82,7 @@ impl DiskLog {
     }
 
     /// Asks for a new segment; the outcome once it is decided.
-    fn ask_for_seal(&self, present: Position) -> Option<Result<(), JournalError>> {
+    fn ask_for_seal(&self, present: Position, refused: u64) -> Option<Result<(), JournalError>> {
         let mut state = self.log.state.lock();
         let empty = state.durable == present && state.end == present;
         if !state.owned_by(self.handle) {
@@ -94,8 +94,8 @@ impl DiskLog {
         if empty || state.active_first() != present {
             return Some(Ok(()));
         }
-        if self.engine.reserve.is_full() {
-            return Some(Err(JournalError::Io("the disk is nearly full: no new segment".into())));
+        if self.engine.reserve.is_full() || state.refused_rolls > refused {
+            return Some(Err(JournalError::Io("no space or no descriptor for a new segment".into())));
         }
         state.sealing = true;
         // An extension that is under way starts the committer when it is done.
@@ -183,13 +183,16 @@ impl Log for DiskLog {
     }
 
     fn seal(&self) -> BoxFuture<'_, Result<(), JournalError>> {
-        let present = self.log.state.lock().active_first();
+        let (present, refused) = {
+            let state = self.log.state.lock();
+            (state.active_first(), state.refused_rolls)
+        };
         Box::pin(async move {
             loop {
                 let changed = self.log.changed.notified();
                 tokio::pin!(changed);
                 changed.as_mut().enable();
-                match self.ask_for_seal(present) {
+                match self.ask_for_seal(present, refused) {
                     None => changed.await,
                     Some(decided) => return decided,
                 }

@@ -70,6 +70,10 @@ pub(crate) struct State {
     wanted_for: Priority,
     /// A new segment is asked for before the present one is full.
     pub(crate) sealing: bool,
+    /// Attempts at a new segment for which something was short.
+    pub(crate) refused_rolls: u64,
+    /// The last attempt was one of them: the present segment grows meanwhile.
+    roll_refused: bool,
     /// Not even the reserve had space.
     pub(crate) exhausted: bool,
     pub(crate) segments: VecDeque<Segment>,
@@ -140,6 +144,8 @@ impl State {
             wanted: 0,
             wanted_for: Priority::Publish,
             sealing: false,
+            refused_rolls: 0,
+            roll_refused: false,
             exhausted: false,
             segments: found.segments,
             active: found.active,
@@ -224,7 +230,7 @@ impl State {
         if self.extending {
             return wanted;
         }
-        if self.is_due(config) && priority == Priority::Publish {
+        if self.is_due(config) && !self.roll_refused && priority == Priority::Publish {
             self.sealing = true;
             wanted.commit = self.start_committing();
             return wanted;
@@ -302,6 +308,12 @@ impl State {
         }
     }
 
+    /// The log goes on in the segment that it has.
+    pub(crate) fn refuse_roll(&mut self) {
+        self.refused_rolls += 1;
+        self.roll_refused = true;
+    }
+
     /// Another segment takes the place of the one being written.
     pub(crate) fn roll_to(&mut self, segment: Segment, active: Active) {
         if let Some(closed) = self.segments.back_mut() {
@@ -309,6 +321,7 @@ impl State {
         }
         self.segments.push_back(segment);
         self.active = active;
+        self.roll_refused = false;
     }
 
     pub(crate) fn extended_to(&mut self, allocated: u64) {

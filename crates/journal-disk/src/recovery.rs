@@ -26,7 +26,7 @@ use types::{LogId, Timestamp};
 use crate::{
     engine::Engine,
     format::{Identity, SegmentHeader},
-    fs::TEMPORARY,
+    fs::{TEMPORARY, sync_dir},
     log::{LogCore, Recovered, State},
     names,
     segment::{self, Active, Segment},
@@ -63,6 +63,7 @@ fn create(engine: &Engine, id: LogId) -> io::Result<()> {
     if engine.fs.exists(&dir)? {
         engine.fs.remove_dir(&dir)?;
     }
+    let parent = engine.fs.open_dir(&engine.logs_dir())?;
     engine.fs.create_dir(&dir)?;
     let now = engine.clock.now();
     let identity = Identity { log: id, incarnation: now.as_micros() };
@@ -70,7 +71,7 @@ fn create(engine: &Engine, id: LogId) -> io::Result<()> {
     let header = segment::header(identity, 1, Timestamp::EPOCH, 0);
     segment::create(&*engine.fs, &dir, &header, engine.config.chunk_min_bytes)?;
     engine.fs.rename(&dir, &final_dir)?;
-    Ok(engine.fs.sync_dir(&engine.logs_dir())?)
+    Ok(parent.sync()?)
 }
 
 fn report(engine: &Engine, id: LogId, survey: &Survey, tail: &Tail) {
@@ -107,7 +108,7 @@ fn settle(engine: &Engine, dir: &Path, survey: Survey, tail: Tail) -> io::Result
     let mut segments: VecDeque<Segment> = survey.segments.into_iter().map(|found| found.segment).collect();
     let mut active = Active { file: tail.file, used: tail.used, allocated: tail.size, link: tail.link };
     make_durable(&mut active, tail.unproven, tail.torn)?;
-    engine.fs.sync_dir(dir)?;
+    sync_dir(&*engine.fs, dir)?;
     if let Some(last) = segments.back_mut() {
         last.bytes = active.allocated;
         last.index = Arc::new(tail.index.into());

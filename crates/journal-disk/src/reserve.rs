@@ -17,7 +17,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::fs::{File, FileSystem, is_full, write_zeros};
+use crate::fs::{File, FileSystem, is_full, is_shortage, write_zeros};
 
 #[derive(Debug)]
 pub(crate) struct Reserve {
@@ -73,7 +73,7 @@ impl Reserve {
                 self.full.store(false, Ordering::SeqCst);
                 Ok(true)
             }
-            Err(error) if is_full(&error) => Ok(false),
+            Err(error) if is_shortage(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -21,9 +21,11 @@ pub(crate) fn trim(
     below: Position,
 ) -> Result<Position, JournalError> {
     let _turn = log.upkeep.lock();
+    // Before anything goes, so that nothing can be missing for the sync.
+    let dir = engine.fs.open_dir(&log.dir).map_err(read_failed)?;
     while let Some(oldest) = unlist(log, handle, below)? {
         let path = log.dir.join(names::segment(oldest.first));
-        let removed = engine.fs.remove_file(&path).and_then(|()| Ok(engine.fs.sync_dir(&log.dir)?));
+        let removed = engine.fs.remove_file(&path).and_then(|()| Ok(dir.sync()?));
         if let Err(error) = removed {
             if is_full(&error) {
                 // It is still there, so none after it may go.

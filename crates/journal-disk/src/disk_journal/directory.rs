@@ -8,7 +8,7 @@ use types::LogId;
 use crate::{
     engine::Engine,
     format::{DIRECTORY_HEADER, Unreadable, VERSION, decode_directory, encode_directory},
-    fs::{FileSystem, LockGuard, TEMPORARY, publish_file},
+    fs::{FileSystem, LockGuard, TEMPORARY, publish_file, sync_dir},
     names,
     recovery::read_failed,
 };
@@ -39,10 +39,10 @@ fn make(fs: &dyn FileSystem, root: &Path) -> io::Result<()> {
         }
         fs.create_dir(root)?;
     }
-    match fs.sync_dir(parent) {
+    match sync_dir(fs, parent) {
         // Then this user cannot have made it either.
-        Err(failed) if failed.cause().kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        synced => Ok(synced?),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
     }
 }
 
@@ -59,7 +59,7 @@ fn check(fs: &dyn FileSystem, path: &Path) -> Result<(), JournalError> {
 
 fn prepare(fs: &dyn FileSystem, root: &Path, logs: &Path) -> io::Result<()> {
     fs.create_dir(logs)?;
-    fs.sync_dir(root)?;
+    sync_dir(fs, root)?;
     let format = root.join(names::FORMAT);
     if !fs.exists(&format)? {
         publish_file(fs, &format, |file| file.write_at(&encode_directory(), 0))?;
@@ -69,7 +69,7 @@ fn prepare(fs: &dyn FileSystem, root: &Path, logs: &Path) -> io::Result<()> {
             fs.remove_dir(&logs.join(name))?;
         }
     }
-    Ok(fs.sync_dir(logs)?)
+    sync_dir(fs, logs)
 }
 
 /// The logs that exist, in the order of their identifiers.
@@ -89,11 +89,12 @@ pub(super) fn remove_log(engine: &Engine, log: LogId) -> Result<(), JournalError
         if !engine.fs.exists(&dir)? {
             return Ok(());
         }
+        let parent = engine.fs.open_dir(&logs)?;
         if engine.fs.exists(&trash)? {
             engine.fs.remove_dir(&trash)?;
         }
         engine.fs.rename(&dir, &trash)?;
-        engine.fs.sync_dir(&logs)?;
+        parent.sync()?;
         engine.fs.remove_dir(&trash)
     };
     remove().map_err(|error| engine.failed("removal of a log", &error))?;

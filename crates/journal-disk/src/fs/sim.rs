@@ -92,6 +92,11 @@ impl SimFs {
         self.disk.lock().syncs
     }
 
+    /// Nothing can be opened or created from now on, as if the process had no descriptor left; or it can again.
+    pub fn refuse_descriptors(&self, refuse: bool) {
+        self.disk.lock().no_descriptors = refuse;
+    }
+
     /// How often a file was opened or created by that name.
     pub fn descriptors(&self, path: &Path) -> u64 {
         let disk = self.disk.lock();
@@ -166,12 +171,14 @@ impl FileSystem for SimFs {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let mut disk = self.disk.lock();
+        disk.descriptor()?;
         let node = disk.find(path)?;
         *disk.opened.entry(node).or_default() += 1;
         Ok(Arc::new(SimFile { fs: self.clone(), node }))
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.disk.lock().descriptor()?;
         let node = self.change(|disk, fails| if fails { Ok(0) } else { disk.add_file(path) })?;
         Ok(Arc::new(SimFile { fs: self.clone(), node }))
     }
@@ -196,8 +203,12 @@ impl FileSystem for SimFs {
         self.change(|disk, fails| if fails { Ok(()) } else { disk.unlink(path) })
     }
 
-    fn sync_dir(&self, dir: &Path) -> Result<(), SyncFailed> {
-        Ok(self.change(|disk, fails| disk.find(dir).and_then(|node| disk.sync(node, fails)))?)
+    fn open_dir(&self, dir: &Path) -> io::Result<Arc<dyn File>> {
+        let disk = self.disk.lock();
+        disk.descriptor()?;
+        let node = disk.find(dir)?;
+        disk.dir(node)?;
+        Ok(Arc::new(SimFile { fs: self.clone(), node }))
     }
 
     fn lock(&self, path: &Path) -> io::Result<LockGuard> {

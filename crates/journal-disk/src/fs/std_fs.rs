@@ -43,8 +43,8 @@ impl FileSystem for StdFs {
         fs::remove_dir_all(path)
     }
 
-    fn sync_dir(&self, dir: &Path) -> Result<(), SyncFailed> {
-        Ok(fs::File::open(dir)?.sync_all()?)
+    fn open_dir(&self, dir: &Path) -> io::Result<Arc<dyn File>> {
+        Ok(Arc::new(StdFile(fs::File::open(dir)?)))
     }
 
     fn lock(&self, path: &Path) -> io::Result<LockGuard> {

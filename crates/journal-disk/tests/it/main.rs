@@ -6,6 +6,7 @@ mod conformance;
 mod crash_states;
 mod damage;
 mod deletion;
+mod descriptors;
 mod faults;
 mod full_disk;
 mod fuzz_smoke;

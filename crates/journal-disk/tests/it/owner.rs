@@ -50,7 +50,7 @@ fn the_real_file_system_makes_lists_renames_and_removes() {
     file.write_at(b"bytes", 3).unwrap();
     file.sync().unwrap();
     StdFs.rename(&a, &b).unwrap();
-    StdFs.sync_dir(dir.path()).unwrap();
+    StdFs.open_dir(dir.path()).unwrap().sync().unwrap();
     assert_eq!(StdFs.list(dir.path()).unwrap(), ["b"]);
     let mut read = [9; 10];
     let file = StdFs.open(&b).unwrap();

@@ -44,6 +44,7 @@ pub(super) struct Disk {
     pub(super) full_sync: u64,
     pub(super) capacity: u64,
     pub(super) locked: BTreeSet<PathBuf>,
+    pub(super) no_descriptors: bool,
     /// How often each file was opened.
     pub(super) opened: BTreeMap<u64, u64>,
 }
@@ -67,6 +68,7 @@ impl Disk {
             full_sync: 0,
             capacity: u64::MAX,
             locked: BTreeSet::new(),
+            no_descriptors: false,
             opened: BTreeMap::new(),
         }
     }
@@ -131,6 +133,12 @@ impl Disk {
         self.durable.insert(number, node);
         self.apply(Change::Link { dir, name, node: number })?;
         Ok(number)
+    }
+
+    /// What an `open` says when there is no descriptor left.
+    pub(super) fn descriptor(&self) -> io::Result<()> {
+        const EMFILE: i32 = 24;
+        if self.no_descriptors { Err(io::Error::from_raw_os_error(EMFILE)) } else { Ok(()) }
     }
 
     pub(super) fn unlink(&mut self, path: &Path) -> io::Result<()> {
