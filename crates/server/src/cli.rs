@@ -89,9 +89,7 @@ pub fn main() -> ExitCode {
         Command::Config { settings, .. } => {
             settings.load().map_err(anyhow::Error::from).and_then(|loaded| print(&config::effective(&loaded)))
         }
-        Command::Serve(settings) => {
-            settings.load().map_err(anyhow::Error::from).and_then(|loaded| serve(loaded.config))
-        }
+        Command::Serve(settings) => settings.load().map_err(anyhow::Error::from).and_then(serve),
     };
     exit::code(outcome)
 }

@@ -14,6 +14,7 @@ mod engine;
 mod exit;
 mod http;
 mod observe;
+mod open_files;
 mod process;
 mod readiness;
 mod recovering;
@@ -21,17 +22,21 @@ mod run;
 mod serving;
 mod shutdown;
 
+use crate::config::Loaded;
 pub use config::Config;
 pub use run::{Listeners, RunError, run};
 
 /// Runs the broker as a process: with its log, its signals and a runtime of its own.
-fn serve(config: Config) -> anyhow::Result<()> {
+fn serve(loaded: Loaded) -> anyhow::Result<()> {
+    let open_files = open_files::raise_limit();
+    let config = loaded.also(|config| open_files::check(config, open_files))?.config;
     telemetry::logs::init(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let signals = shutdown::Signals::take()?;
         let listeners = Listeners::bind(&config).await?;
         announce(&config, &listeners)?;
+        open_files::announce(&config, open_files);
         run(listeners, config, signals.first()).await?;
         tracing::info!("stopped");
         Ok(())

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use types::Invalid;
+
 use super::{Config, env, file, keys};
 
 /// Where a value came from.
@@ -120,7 +122,7 @@ impl Sources {
         for given in from_file.into_iter().chain(environment.settings).chain(self.flags) {
             loaded.set(given)?;
         }
-        loaded.validated()
+        loaded.also(Config::validate)
     }
 }
 
@@ -145,8 +147,12 @@ impl Loaded {
         Ok(())
     }
 
-    fn validated(self) -> Result<Self, ConfigError> {
-        match self.config.validate() {
+    /// Itself, if it passes one more check.
+    pub(crate) fn also(
+        self,
+        check: impl FnOnce(&Config) -> Result<(), Invalid>,
+    ) -> Result<Self, ConfigError> {
+        match check(&self.config) {
             Ok(()) => Ok(self),
             Err(invalid) => {
                 let origin = self.origin(&invalid.field).clone();

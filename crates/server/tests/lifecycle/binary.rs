@@ -5,7 +5,7 @@ use std::{
     process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{get, until_ready};
 
@@ -31,12 +31,27 @@ struct Process {
 
 impl Process {
     fn start(data: &Path) -> Self {
+        Self::spawn(&mut fanfare(&[]), data, &[])
+    }
+
+    /// By a command that takes the arguments of `fanfare`.
+    fn spawn(command: &mut Command, data: &Path, settings: &[&str]) -> Self {
         let free = ["serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--data-dir"];
-        let mut child = fanfare(&free).arg(data).stderr(Stdio::piped()).spawn().unwrap();
+        command.args(free).arg(data);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let first: Value = serde_json::from_str(&log.next().unwrap().unwrap()).unwrap();
         let http = first["http"].as_str().unwrap().parse().unwrap();
         Self { child, log, http }
+    }
+
+    /// The next line with that message.
+    fn until_logged(&mut self, message: &str) -> Value {
+        let mut lines = self.log.by_ref().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+        lines.find(|line| line["message"] == message).expect(message)
     }
 
     fn signal(&self, name: &str) {
@@ -95,6 +110,32 @@ fn a_wrong_setting_ends_it_with_code_2_before_anything_is_touched() {
     let expected = "fanfare: environment FANFARE_BROKER_MAX_MESSAGE_BYTES: broker.max_message_bytes is 12, must be 1024 to 8388608\n";
     assert_eq!(said, expected);
     assert!(!data.exists());
+}
+
+#[test]
+fn more_connections_than_the_limit_of_open_files_leaves_room_for_end_it_with_code_2_and_name_the_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let fanfare = env!("CARGO_BIN_EXE_fanfare");
+    let script = r#"ulimit -n 2048 && exec "$0" serve --data-dir "$1" --set grpc.max_connections=2000"#;
+    let mut shell = Command::new("sh");
+    let (outcome, said) = output(shell.args(["-c", script, fanfare]).arg(&data));
+    assert_eq!(outcome.status.code(), Some(2), "{said}");
+    let expected = "fanfare: flag --set: grpc.max_connections is 2000, must be at most 1024: ";
+    assert!(said.starts_with(expected), "{said}");
+    assert!(!data.exists());
+}
+
+#[tokio::test]
+async fn it_raises_the_limit_of_open_files_as_far_as_it_may_and_logs_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = r#"ulimit -Sn 256 && ulimit -Hn 4096 && exec "$0" "$@""#;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_fanfare")]);
+    let mut process =
+        Process::spawn(&mut shell, &directory.path().join("data"), &["grpc.max_connections=1000"]);
+    let limit = process.until_logged("open files are limited");
+    assert_eq!((&limit["limit"], &limit["for_files"]), (&json!(4096), &json!(3096)), "{limit}");
 }
 
 #[test]
