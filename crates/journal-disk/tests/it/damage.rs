@@ -181,6 +181,139 @@ fn a_record_in_the_middle_that_is_zeroed_is_damage_and_what_follows_is_read() {
     }
 }
 
+/// Fields of a frame's header, by their offsets; see docs/STORAGE_FORMAT.md.
+const FRAME_FIRST: usize = 16;
+const FRAME_LOG: usize = 24;
+const FRAME_INCARNATION: usize = 32;
+const FRAME_DURABLE: usize = 48;
+/// The link, and the payload's CRC behind it.
+const FRAME_LINK: usize = 56;
+const FRAME_SEAL: usize = 64;
+
+/// A frame with one field changed and its CRC right again.
+fn forged(frame: &[u8], field: usize, value: u64) -> Vec<u8> {
+    let mut bytes = frame.to_vec();
+    bytes[field..field + 8].copy_from_slice(&value.to_le_bytes());
+    let crc = crc32c::crc32c(&bytes[..FRAME_SEAL]);
+    bytes[FRAME_SEAL..FRAME_SEAL + 4].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+/// The last frame of the only segment: where it begins, and its bytes.
+fn last_frame(fs: &SimFs) -> (usize, Vec<u8>) {
+    let contents = fs.contents(&segments(fs)[0]).unwrap();
+    let [.., start, end] = frame_offsets(&contents)[..] else { panic!("a frame and a mark") };
+    (start, contents[start..end].to_vec())
+}
+
+/// A log of three records, and what its segment would hold next: a whole frame with the right position and link.
+fn three_records_and_the_next_frame() -> (SimFs, usize, Vec<u8>) {
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = filled(&journal, LOG, (0..3).map(record));
+    let three = copy(&fs);
+    drive(&journal, append(&*log, record(3))).unwrap();
+    let (offset, frame) = last_frame(&fs);
+    (three, offset, frame)
+}
+
+/// What is read of a disk, its end, and the bytes that were cut off as torn.
+fn recovered(fs: &SimFs) -> (Read, u64, u64) {
+    let journal = open(fs).unwrap();
+    let log = drive(&journal, journal.open(LOG)).unwrap();
+    (read_all(&*log), *log.tail().borrow(), journal.stats().torn_bytes)
+}
+
+fn put(fs: &SimFs, offset: usize, bytes: &[u8]) {
+    let path = segments(fs)[0].clone();
+    fs.edit(&path, |contents| contents[offset..offset + bytes.len()].copy_from_slice(bytes)).unwrap();
+}
+
+#[test]
+fn a_whole_frame_of_another_log_or_incarnation_at_the_tail_is_not_believed() {
+    let (fs, offset, frame) = three_records_and_the_next_frame();
+    let ours = copy(&fs);
+    put(&ours, offset, &frame);
+    assert_eq!(recovered(&ours).1, 5, "but for its identity the frame is right");
+    for field in [FRAME_LOG, FRAME_INCARNATION] {
+        let theirs = copy(&fs);
+        put(&theirs, offset, &forged(&frame, field, 77));
+        let (read, end, torn) = recovered(&theirs);
+        assert_eq!((read.records.len(), read.damaged.len(), end), (3, 0, 4), "field {field}");
+        assert!(torn >= frame.len() as u64, "it is cut off");
+    }
+}
+
+#[test]
+fn a_frame_in_a_payload_is_no_evidence_and_is_never_read() {
+    // A publisher who knows the format, but not the incarnation, sends a frame that claims that much was durable.
+    let (three, _, frame) = three_records_and_the_next_frame();
+    let claim = forged(&forged(&frame, FRAME_FIRST, 5), FRAME_DURABLE, 6);
+    for (payload, believed) in [
+        (claim.clone(), true),
+        (forged(&claim, FRAME_LOG, 77), false),
+        (forged(&claim, FRAME_INCARNATION, 77), false),
+    ] {
+        let fs = copy(&three);
+        let journal = open(&fs).unwrap();
+        let log = drive(&journal, journal.open(LOG)).unwrap();
+        drive(&journal, append(&*log, payload)).unwrap();
+        let offset = frame_offsets(&fs.contents(&segments(&fs)[0]).unwrap())[3];
+
+        // The frame around it is torn: it never was acknowledged, and there is nothing behind it.
+        let torn = copy(&fs);
+        let path = segments(&torn)[0].clone();
+        torn.edit(&path, |contents| {
+            let mark = frame_offsets(contents)[5];
+            contents[mark..].fill(0);
+            contents[offset] ^= 1;
+        })
+        .unwrap();
+        let (read, end, cut) = recovered(&torn);
+        if believed {
+            assert!(end > 4, "but for its identity the frame is evidence");
+            continue;
+        }
+        assert_eq!((read.records.len(), read.damaged.len(), end), (3, 0, 4));
+        assert!(cut > 0);
+
+        // The frame around it is damaged later: what is lost is said, and the payload's frame is not read in its place.
+        drive(&journal, append(&*log, record(4))).unwrap();
+        put(&fs, offset, b"X");
+        for read in [read_all(&*log), recovered(&copy(&fs)).0] {
+            assert_eq!((read.damaged.len(), &read.damaged[0]), (1, &(4..5)));
+            assert_eq!(read.records.last(), Some(&(5, Bytes::from(record(4)))));
+        }
+    }
+}
+
+#[test]
+fn a_whole_frame_at_the_tail_that_links_to_another_one_is_not_believed() {
+    let (fs, offset, frame) = three_records_and_the_next_frame();
+    let link = u64::from_le_bytes(*frame[FRAME_LINK..].first_chunk().unwrap());
+    put(&fs, offset, &forged(&frame, FRAME_LINK, link ^ 1));
+    let (read, end, torn) = recovered(&fs);
+    assert_eq!((read.records.len(), read.damaged.len(), end), (3, 0, 4));
+    assert!(torn >= frame.len() as u64, "it is cut off");
+}
+
+#[test]
+fn a_frame_that_does_not_link_to_the_one_before_is_not_taken_for_the_next_one() {
+    // The disk lost a write: it shows an earlier attempt at the same place, whole, of this log and with this position.
+    let (three, offset, stale) = three_records_and_the_next_frame();
+    let journal = open(&three).unwrap();
+    let log = drive(&journal, journal.open(LOG)).unwrap();
+    let mut other = record(3);
+    other[0] = b'x';
+    drive(&journal, append(&*log, other)).unwrap();
+    drive(&journal, append(&*log, record(4))).unwrap();
+    put(&three, offset, &stale);
+    for read in [read_all(&*log), recovered(&copy(&three)).0] {
+        let damaged = (read.damaged.len(), &read.damaged[0]);
+        assert_eq!((read.records.len(), damaged), (4, (1, &(5..6))), "the change is noticed");
+    }
+}
+
 #[test]
 fn a_segment_of_another_log_is_refused_and_not_changed() {
     let fs = disk();

@@ -193,6 +193,20 @@ fn a_failed_sync_is_not_believed_when_the_next_one_succeeds() {
 }
 
 #[test]
+fn a_checkpoint_waits_until_all_it_speaks_of_is_durable() {
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = drive(&journal, journal.open(LOG)).unwrap();
+    let waiting = drive(&journal, crate::support::start_append(&*log, record(0))).unwrap();
+    let calls = fs.calls();
+    let checkpoint = Checkpoint { replay_from: 1, as_of: 2, state: Bytes::from_static(b"state") };
+    assert!(crate::support::now_or_never(log.save_checkpoint(checkpoint.clone())).is_none());
+    assert_eq!(fs.calls(), calls, "nothing is written before the log is");
+    drive(&journal, log.save_checkpoint(checkpoint)).unwrap();
+    assert_eq!(crate::support::now_or_never(waiting.wait()), Some(Ok(())));
+}
+
+#[test]
 fn threads_end_and_the_directory_is_free_when_the_journal_is_dropped() {
     let fs = SimFs::default();
     for _ in 0..20 {
