@@ -2,8 +2,9 @@
 //!
 //! # Invariants
 //!
-//! - One task a stream. It leases messages only when flow control has room *and* there is a free place in the channel to
-//!   the client, so a client that does not read holds one frame in memory and no more.
+//! - One task a stream. It begins to lease only when flow control has room *and* there is a free place in the channel to
+//!   the client, so a client that does not read holds one frame of messages in memory, beside one of confirmations.
+//! - A lease that has begun goes on whatever else happens on the stream ([`leasing`]), so reads of the disk are not wasted.
 //! - What was leased and never handed to the transport goes back uncounted when the client is gone.
 //! - A settlement is confirmed, if asked for, once it is durable, in the order of the requests.
 //! - The end is always a status: OK after the client closed its side, UNAVAILABLE at shutdown, else the error.
@@ -16,6 +17,7 @@
 
 mod flow;
 mod incoming;
+mod leasing;
 mod opening;
 mod outbound;
 mod requests;

@@ -1,11 +1,15 @@
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use fanfare_proto::encoded::StreamingPullResponse;
 use futures_util::{FutureExt as _, Stream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, Permit},
+    oneshot,
+};
 use tonic::Status;
 use types::AckId;
 
@@ -16,7 +20,7 @@ const FRAMES: usize = 1;
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) response: StreamingPullResponse,
-    pub(crate) leases: Vec<AckId>,
+    pub(crate) leases: Arc<[AckId]>,
 }
 
 /// The task's end.
@@ -28,6 +32,21 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
+    /// Sends a frame once there is a place for it. If the client is gone: the leases that it never gets.
+    pub(crate) async fn send(&self, frame: Frame) -> Result<(), Arc<[AckId]>> {
+        match self.frames.reserve().await {
+            Ok(place) => self.put(place, frame),
+            Err(_) => Err(frame.leases),
+        }
+    }
+
+    /// The client may go while the place is ours; then nobody looks at the frame any more.
+    fn put(&self, place: Permit<'_, Frame>, frame: Frame) -> Result<(), Arc<[AckId]>> {
+        let leases = frame.leases.clone();
+        place.send(frame);
+        if self.frames.is_closed() { Err(leases) } else { Ok(()) }
+    }
+
     /// Ends the stream after the frame that is on its way: with this status, or OK. Returns once the transport has
     /// taken all, or the client is gone; then with the leases of the frame that it never got.
     pub(crate) async fn finish(self, status: Option<Status>) -> Vec<AckId> {
@@ -85,7 +104,7 @@ impl Drop for Deliveries {
         self.frames.close();
         let mut leases = Vec::new();
         while let Ok(frame) = self.frames.try_recv() {
-            leases.extend(frame.leases);
+            leases.extend_from_slice(&frame.leases);
         }
         if let Some(unsent) = self.unsent.take() {
             // The task may have ended already.
@@ -103,7 +122,7 @@ mod tests {
 
     fn frame(sequence: u64) -> Frame {
         let lease = AckId { subscription: SubscriptionUid(1), sequence, lease: LeaseId(1) };
-        Frame { response: StreamingPullResponse::default(), leases: vec![lease] }
+        Frame { response: StreamingPullResponse::default(), leases: [lease].into() }
     }
 
     #[tokio::test]
@@ -114,6 +133,15 @@ mod tests {
         assert!(sender.frames.is_closed());
         let unsent: Vec<_> = sender.finish(None).await.into_iter().map(|lease| lease.sequence).collect();
         assert_eq!(unsent, [5]);
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_is_sent_as_the_client_goes_comes_back_too() {
+        let (sender, deliveries) = channel();
+        let place = sender.frames.reserve().await.unwrap();
+        drop(deliveries);
+        assert_eq!(sender.put(place, frame(5)).unwrap_err()[0].sequence, 5);
+        assert_eq!(sender.send(frame(6)).await.unwrap_err()[0].sequence, 6);
     }
 
     #[tokio::test]

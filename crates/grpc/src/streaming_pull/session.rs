@@ -1,20 +1,9 @@
 use std::time::Duration;
 
-use broker::{Ask, Broker, Consumer, Delivery, HealthState, SettleError, Subscriber, Unavailable};
+use broker::{Broker, Delivery, HealthState, SettleError, Subscriber, Unavailable};
 use fanfare_proto::encoded::StreamingPullResponse;
-use futures_util::{
-    FutureExt as _, StreamExt as _,
-    future::{self, BoxFuture},
-    stream::FuturesOrdered,
-};
-use tokio::{
-    select,
-    sync::{
-        mpsc::{self, OwnedPermit},
-        watch,
-    },
-    time,
-};
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesOrdered};
+use tokio::{select, sync::watch, time};
 use tonic::Status;
 use types::SubscriptionUid;
 
@@ -22,6 +11,7 @@ use super::{
     SETTLING, TOGETHER,
     flow::Outstanding,
     incoming::{Received, Requests, together},
+    leasing::{Leased, Leasing},
     opening::Opening,
     outbound::{Frame, Sender},
     requests::Settlements,
@@ -35,7 +25,7 @@ type Settling = BoxFuture<'static, Result<StreamingPullResponse, SettleError>>;
 pub(crate) struct Session {
     broker: Broker,
     subscriber: Subscriber,
-    consumer: Consumer,
+    leasing: Leasing,
     uid: SubscriptionUid,
     outstanding: Outstanding,
     confirm: bool,
@@ -66,7 +56,7 @@ impl From<Refusal> for End {
 enum Event {
     Requests(Option<Vec<Received>>),
     Durable(Result<StreamingPullResponse, SettleError>),
-    Leased(OwnedPermit<Frame>, Vec<Delivery>),
+    Leased(Leased),
     LeaseEnded,
     /// The broker stops delivering, for this reason.
     Stopped(Refusal),
@@ -89,7 +79,7 @@ impl Session {
         Self {
             broker,
             subscriber: opening.subscriber,
-            consumer: opening.consumer,
+            leasing: Leasing::new(opening.consumer),
             uid: opening.uid,
             outstanding: opening.outstanding,
             confirm: opening.confirm,
@@ -114,7 +104,9 @@ impl Session {
             End::Closed | End::Gone => None,
             End::Error(status) => Some(status),
         };
-        self.consumer.release(&self.sender.finish(status).await);
+        self.leasing.stop();
+        let unsent = self.sender.finish(status).await;
+        self.leasing.release(&unsent).await;
     }
 
     async fn serve(&mut self, mut requests: Requests) -> End {
@@ -156,13 +148,15 @@ impl Session {
         self.outstanding.expire(now);
         let room = self.outstanding.room().filter(|_| phase == Phase::Open);
         let is_full = room.is_none() && phase != Phase::Closing && !self.outstanding.is_empty();
-        let frames = self.sender.frames.clone();
+        if phase != Phase::Open {
+            self.leasing.stop();
+        }
         select! {
             received = requests.next(), if phase != Phase::Closing && self.settling.len() + TOGETHER <= SETTLING => {
                 Event::Requests(received.map(|first| together(first, requests)))
             }
             Some(durable) = self.settling.next(), if !self.settling.is_empty() => Event::Durable(durable),
-            leased = lease(frames, &mut self.consumer, room) => leased,
+            leased = self.leasing.next(&self.sender.frames, room), if phase == Phase::Open => Event::Leased(leased),
             why = stopped(health), if phase == Phase::Open => Event::Stopped(why),
             () = time::sleep(self.outstanding.earliest_end().since(now)), if is_full => Event::LeaseEnded,
             () = self.sender.frames.closed() => Event::Gone,
@@ -174,12 +168,21 @@ impl Session {
             Event::Requests(Some(requests)) => self.settle_all(requests).await?,
             Event::Requests(None) => *phase = Phase::Closing,
             Event::Durable(results) => self.report(results.map_err(Refusal::from)?).await?,
-            Event::Leased(place, deliveries) => self.deliver(place, deliveries),
-            Event::Stopped(refusal) if refusal.reason() == Reason::BrokerDraining => *phase = Phase::Draining,
-            Event::Stopped(refusal) => return Err(refusal.into()),
+            Event::Leased(Some(Ok(deliveries))) => self.deliver(deliveries).await?,
+            Event::Leased(Some(Err(error))) => return self.stop(error.into(), phase),
+            Event::Leased(None) | Event::Gone => return Err(End::Gone),
+            Event::Stopped(refusal) => return self.stop(refusal, phase),
             Event::LeaseEnded => self.outstanding.expire(self.broker.now()),
-            Event::Gone => return Err(End::Gone),
         }
+        Ok(())
+    }
+
+    /// Nothing more is delivered; at shutdown what was delivered can still be settled.
+    fn stop(&mut self, why: Refusal, phase: &mut Phase) -> Result<(), End> {
+        if why.reason() != Reason::BrokerDraining {
+            return Err(why.into());
+        }
+        *phase = Phase::Draining;
         Ok(())
     }
 
@@ -221,25 +224,20 @@ impl Session {
         if !self.confirm {
             return Ok(());
         }
-        let frame = Frame { response: results, leases: Vec::new() };
-        self.sender.frames.send(frame).await.map_err(|_| End::Gone)
+        let frame = Frame { response: results, leases: [].into() };
+        self.sender.send(frame).await.map_err(|_| End::Gone)
     }
 
-    fn deliver(&mut self, place: OwnedPermit<Frame>, deliveries: Vec<Delivery>) {
+    async fn deliver(&mut self, deliveries: Vec<Delivery>) -> Result<(), End> {
         self.outstanding.delivered(&deliveries);
         let leases = deliveries.iter().map(|delivery| delivery.ack_id).collect();
         let messages = deliveries.into_iter().map(delivery::to_proto).collect();
-        place.send(Frame { response: StreamingPullResponse { messages, ..Default::default() }, leases });
-    }
-}
-
-/// Leases what there is room for, once a frame can be sent. Dropping it leases nothing.
-async fn lease(frames: mpsc::Sender<Frame>, consumer: &mut Consumer, room: Option<Ask>) -> Event {
-    let Some(ask) = room else { return future::pending().await };
-    let Ok(place) = frames.reserve_owned().await else { return Event::Gone };
-    match consumer.next(ask).await {
-        Ok(deliveries) => Event::Leased(place, deliveries),
-        Err(error) => Event::Stopped(error.into()),
+        let response = StreamingPullResponse { messages, ..Default::default() };
+        if let Err(leases) = self.sender.send(Frame { response, leases }).await {
+            self.leasing.release(&leases).await;
+            return Err(End::Gone);
+        }
+        Ok(())
     }
 }
 
