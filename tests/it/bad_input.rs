@@ -26,9 +26,9 @@ fn cases() -> Vec<(&'static str, Value, &'static str, &'static str)> {
         ("TopicService/GetTopic", json!({"name": "projects/other/topics/orders"}), "NotFound", ""),
         (
             "TopicService/UpdateTopic",
-            json!({"name": "orders", "updateMask": "nothing"}),
+            json!({"name": "orders", "updateMask": {"paths": ["nothing"]}}),
             "InvalidArgument",
-            "update_mask.paths[0]",
+            "update_mask",
         ),
         ("PublisherService/Publish", json!({"topic": "orders"}), "InvalidArgument", "messages"),
         (
@@ -46,9 +46,9 @@ fn cases() -> Vec<(&'static str, Value, &'static str, &'static str)> {
         ),
         (
             "SubscriptionService/UpdateSubscription",
-            json!({"name": "billing", "settings": {"ordered": true}, "updateMask": "ordered"}),
+            json!({"name": "billing", "settings": {"ordered": true}, "updateMask": {"paths": ["ordered"]}}),
             "InvalidArgument",
-            "update_mask.paths[0]",
+            "update_mask",
         ),
         ("SubscriptionService/SeekSubscription", json!({"name": "billing"}), "InvalidArgument", "target"),
         (

@@ -103,3 +103,21 @@ async fn a_pull_with_the_defaults_fits_into_what_an_ordinary_client_accepts() {
     let pulled = fanfare.grpcurl().call("SubscriberService/Pull", &json!({"subscription": "billing"}));
     assert!(!pulled.expect("4 MiB is gRPC's usual limit")["messages"].as_array().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_pull_that_does_not_wait_finds_what_was_published_and_what_was_unblocked_before_it() {
+    const KEYS: usize = 20;
+    let (fanfare, _directory) = Fanfare::fresh().await;
+    client::topic_and_subscription(&fanfare, &json!({"ordered": true}));
+    let messages = (0..KEYS * 20).map(|number| message(number.to_string(), &(number % KEYS).to_string()));
+    publish(&mut publisher(&fanfare).await, messages.collect()).await.unwrap();
+    for round in 0..20 {
+        // A connection of its own each time, as grpcurl has.
+        let pulled = pull(&mut subscriber(&fanfare).await, "billing", 1_000, 0).await;
+        assert_eq!(pulled.len(), KEYS, "round {round}");
+        let ack_ids: Vec<_> = pulled.into_iter().map(|message| message.ack_id).collect();
+        fanfare
+            .grpcurl()
+            .ok("SubscriberService/Acknowledge", &json!({"subscription": "billing", "ackIds": ack_ids}));
+    }
+}

@@ -52,15 +52,16 @@ async fn a_paused_subscription_delivers_nothing_until_it_is_resumed() {
 
 #[tokio::test]
 async fn an_update_changes_what_its_mask_names_and_nothing_else() {
-    let (fanfare, _directory) = with_messages(&[]).await;
+    let (fanfare, _directory) = with_messages(&["1"]).await;
     let settings = json!({"ackDeadline": "60s", "maxAttempts": 3, "labels": {"team": "money"}});
-    let update = json!({"name": "billing", "settings": settings, "updateMask": "ackDeadline,labels"});
+    let update =
+        json!({"name": "billing", "settings": settings, "updateMask": {"paths": ["ack_deadline", "labels"]}});
     let changed = fanfare.grpcurl().ok("SubscriptionService/UpdateSubscription", &update);
     let settings = &changed["subscription"]["settings"];
     assert_eq!((&settings["ackDeadline"], &settings["maxAttempts"]), (&json!("60s"), &json!(10)));
     assert_eq!(settings["labels"], json!({"team": "money"}));
 
-    let update = json!({"name": "orders", "settings": {}, "updateMask": "keepSettled"});
+    let update = json!({"name": "orders", "settings": {}, "updateMask": {"paths": ["keep_settled"]}});
     let changed = fanfare.grpcurl().ok("TopicService/UpdateTopic", &update);
     assert_eq!(changed["topic"]["settings"]["keepSettled"], Value::Null, "back to its default: {changed}");
 }

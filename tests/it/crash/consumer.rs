@@ -49,11 +49,15 @@ struct Sorted {
 }
 
 impl Consumer {
-    /// Until the broker does not answer any more.
-    pub(super) async fn run(mut self, address: SocketAddr) {
-        let Ok(channel) = client::connect(address).await else { return };
+    /// Until the broker does not answer any more; how that showed.
+    pub(super) async fn run(mut self, address: SocketAddr) -> String {
+        let channel = match client::connect(address).await {
+            Ok(channel) => channel,
+            Err(error) => return error.to_string(),
+        };
         let client = Subscriber::new(channel);
-        let _it_died = if self.streams { self.stream(client).await } else { self.pull(client).await };
+        let ended = if self.streams { self.stream(client).await } else { self.pull(client).await };
+        format!("{} (stream: {}): {ended:?}", self.subscription, self.streams)
     }
 
     async fn pull(&mut self, mut client: Subscriber) -> Result<(), Status> {

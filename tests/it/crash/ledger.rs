@@ -1,7 +1,7 @@
 //! What the clients were told, and whether it can all be true.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fmt,
 };
 
@@ -43,11 +43,19 @@ struct Queue {
     /// Delivered at least once, with its sequence.
     delivered: HashMap<Id, u64>,
     /// Acknowledged, and that was answered.
-    settled: BTreeSet<Id>,
-    /// An ack was sent.
-    acked: BTreeSet<Id>,
-    /// The last of each key in this life of the broker.
-    last: HashMap<String, u64>,
+    settled: HashSet<Id>,
+    keys: HashMap<String, Key>,
+}
+
+/// What it did with one ordering key.
+#[derive(Debug, Default)]
+struct Key {
+    /// The number delivered last in this life of the broker.
+    last: Option<u64>,
+    /// The highest that was ever delivered.
+    highest: Option<u64>,
+    /// Delivered, and no ack was sent.
+    open: BTreeSet<u64>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,7 +101,8 @@ impl Ledger {
         if before.is_some_and(|before| before != sequence) {
             self.wrong.push(format!("{subscription}: {id:?} has the sequences {before:?} and {sequence}"));
         }
-        if ordered && !queue.in_order(&id, before.is_none()) {
+        let key = queue.keys.entry(id.key.clone()).or_default();
+        if !key.deliver(id.number, before.is_none()) && ordered {
             self.counts.order += 1;
             self.wrong.push(format!("{subscription}: {id:?} came out of order"));
         }
@@ -102,7 +111,8 @@ impl Ledger {
 
     /// An ack goes out.
     pub(super) fn acks(&mut self, subscription: &'static str, id: &Id) {
-        self.queues.entry(subscription).or_default().acked.insert(id.clone());
+        let queue = self.queues.entry(subscription).or_default();
+        queue.keys.entry(id.key.clone()).or_default().open.remove(&id.number);
     }
 
     /// An ack was answered with OK.
@@ -112,8 +122,8 @@ impl Ledger {
 
     /// The broker is gone. What was not confirmed may come again.
     pub(super) fn crash(&mut self) {
-        for queue in self.queues.values_mut() {
-            queue.last.clear();
+        for key in self.queues.values_mut().flat_map(|queue| queue.keys.values_mut()) {
+            key.last = None;
         }
     }
 
@@ -140,18 +150,16 @@ impl Ledger {
     }
 }
 
-impl Queue {
+impl Key {
     /// In one life of the broker a key only goes forward, and a message comes for the first time only when each one
     /// before it that was ever delivered has been acked.
-    fn in_order(&mut self, id: &Id, first: bool) -> bool {
-        let last = self.last.insert(id.key.clone(), id.number);
-        if last.is_some_and(|last| last > id.number) {
-            return false;
-        }
-        let of_key = |other: &&Id| other.key == id.key;
-        let later = self.delivered.keys().filter(of_key).any(|other| other.number > id.number);
-        let open = |other: &Id| other.number < id.number && !self.acked.contains(other);
-        !(first && (later || self.delivered.keys().filter(of_key).any(open)))
+    fn deliver(&mut self, number: u64, first: bool) -> bool {
+        let forward = self.last.is_none_or(|last| last <= number);
+        let on_top = self.highest.is_none_or(|highest| highest < number) && self.open.is_empty();
+        self.last = Some(number);
+        self.highest = self.highest.max(self.last);
+        self.open.insert(number);
+        forward && (on_top || !first)
     }
 }
 
@@ -178,5 +186,64 @@ impl fmt::Display for Verdict {
             f,
             "published={published} delivered={delivered} lost={lost} order={order} again={again} phantom={phantom}"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u64) -> Id {
+        Id { key: "k".into(), number }
+    }
+
+    /// Three messages that were acknowledged, and what the ordered queue `q` did with them: `d` delivers, `a` sends the
+    /// ack, `s` has it confirmed, `!` is a crash.
+    fn verdict(history: &str) -> Verdict {
+        let mut ledger = Ledger::default();
+        for number in 1..=3 {
+            ledger.sends(&id(number));
+            ledger.published(&id(number), number);
+        }
+        for step in history.split(' ') {
+            let number = step[1..].parse().unwrap_or(0);
+            match &step[..1] {
+                "d" => drop(ledger.delivered("q", true, &id(number).text(), number)),
+                "a" => ledger.acks("q", &id(number)),
+                "s" => ledger.settled("q", &id(number)),
+                _ => ledger.crash(),
+            }
+        }
+        ledger.judge()
+    }
+
+    fn counts(history: &str) -> [usize; 4] {
+        let Verdict { lost, counts, .. } = verdict(history);
+        [lost, counts.order, counts.again, counts.phantom]
+    }
+
+    #[test]
+    fn what_is_allowed_passes() {
+        assert!(verdict("d1 a1 s1 d2 a2 s2 d3 a3 s3").is_good());
+        assert!(
+            verdict("d1 d1 a1 d2 !0 d1 a1 d2 a2 s2 d3").is_good(),
+            "an ack that was not confirmed may be undone"
+        );
+    }
+
+    #[test]
+    fn what_is_planted_is_found() {
+        assert_eq!(counts("d1 a1 s1 d2 a2 s2"), [1, 0, 0, 0], "the third is lost");
+        assert_eq!(counts("d1 d2 a1 a2 d3 a3"), [0, 1, 0, 0], "the second before the first was acked");
+        assert_eq!(counts("d1 a1 d3 a3 d2 a2"), [0, 1, 0, 0], "the third before the second");
+        assert_eq!(counts("d1 a1 d3 a3 !0 d2 a2"), [0, 1, 0, 0], "the same across a crash");
+        assert_eq!(counts("d1 a1 s1 d2 a2 d3 a3 !0 d1"), [0, 0, 1, 0], "a confirmed ack is undone");
+        assert_eq!(counts("d1 a1 d2 a2 d3 a3 d4"), [0, 0, 0, 1], "the fourth was never sent");
+    }
+
+    #[test]
+    fn a_text_that_was_changed_is_not_taken_for_the_message() {
+        assert_eq!(Id::read(&id(5).text()), Some(id(5)));
+        assert_eq!(Id::read(&id(5).text().replace('~', "-")), None);
     }
 }

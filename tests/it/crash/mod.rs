@@ -8,7 +8,11 @@ mod consumer;
 mod ledger;
 mod publisher;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    io::{self, Write},
+    path::Path,
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 use serde_json::json;
@@ -55,12 +59,12 @@ impl Scenario {
         let mut random = random::Random::new(self.seed, number);
         let mut fanfare = Start::on(data).spawn();
         fanfare.until_listening();
-        if random.once_in(8) {
+        if number > 1 && random.once_in(8) {
             // While it recovers.
             return fanfare.kill();
         }
-        if number == 0 {
-            fanfare.until_ready().await;
+        fanfare.until_ready().await;
+        if number == 1 {
             create(&fanfare);
         }
         let mut clients = self.consumers(&fanfare, number);
@@ -70,7 +74,10 @@ impl Scenario {
         }
         let mut events = self.shared.events.subscribe();
         let until = *events.borrow() + random.below(MOST_EVENTS);
-        events.wait_for(|count| *count >= until).await.unwrap();
+        tokio::select! {
+            reached = events.wait_for(|count| *count >= until) => drop(reached.unwrap()),
+            ended = clients.join_next() => panic!("a client gave up on a broker that lives: {ended:?}"),
+        }
         fanfare.kill();
         while let Some(ended) = clients.join_next().await {
             ended.unwrap();
@@ -78,7 +85,7 @@ impl Scenario {
         self.shared.ledger.lock().crash();
     }
 
-    fn consumers(&self, fanfare: &Fanfare, round: u64) -> JoinSet<()> {
+    fn consumers(&self, fanfare: &Fanfare, round: u64) -> JoinSet<String> {
         let mut clients = JoinSet::new();
         for consumer in consumer::all(self.seed, round, &self.shared) {
             clients.spawn(consumer.run(fanfare.grpc()));
@@ -90,17 +97,25 @@ impl Scenario {
     async fn drain(&self, data: &Path) {
         let fanfare = Start::on(data).ready().await;
         let mut clients = self.consumers(&fanfare, u64::MAX);
-        for subscription in consumer::SUBSCRIPTIONS {
-            let stats =
-                || fanfare.grpcurl().ok("AdminService/GetSubscriptionStats", &json!({"name": subscription}));
-            eventually("everything is settled", async || match stats() {
-                stats if stats["backlog"].is_null() => Ok(()),
-                stats => Err(stats),
-            })
-            .await;
+        tokio::select! {
+            () = is_empty(&fanfare) => {}
+            ended = clients.join_next() => panic!("a client gave up on a broker that lives: {ended:?}"),
         }
         clients.shutdown().await;
         fanfare.stop().await;
+    }
+}
+
+/// Waits until each subscription has settled everything.
+async fn is_empty(fanfare: &Fanfare) {
+    for subscription in consumer::SUBSCRIPTIONS {
+        let stats =
+            || fanfare.grpcurl().ok("AdminService/GetSubscriptionStats", &json!({"name": subscription}));
+        eventually("everything is settled", async || match stats() {
+            stats if stats["backlog"].is_null() => Ok(()),
+            stats => Err(stats),
+        })
+        .await;
     }
 }
 
@@ -118,15 +133,17 @@ fn create(fanfare: &Fanfare) {
 async fn kill_minus_nine_under_load_loses_nothing() {
     let rounds = if std::env::var_os("FANFARE_LONG").is_some() { ROUNDS_LONG } else { ROUNDS };
     let seed = random::seed();
+    // Shown if anything fails from here on.
+    println!("FANFARE_SEED={seed}");
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
-    println!("FANFARE_SEED={seed}");
     let scenario = Scenario::new(seed);
-    for number in 0..rounds {
+    for number in 1..=rounds {
         scenario.round(&data, number).await;
     }
     scenario.drain(&data).await;
     let verdict = scenario.shared.ledger.lock().judge();
-    println!("kill -9: cycles={rounds} {verdict} seed={seed}");
+    // Past the test runner, which shows what a test prints only if it fails.
+    writeln!(io::stderr(), "kill -9: cycles={rounds} {verdict} seed={seed}").unwrap();
     assert!(verdict.is_good(), "{verdict:#?}, FANFARE_SEED={seed}");
 }

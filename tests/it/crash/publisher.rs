@@ -13,8 +13,8 @@ use crate::support::{
     random::Random,
 };
 
-const KEYS: u64 = 5;
-const MOST_IN_A_BATCH: u64 = 20;
+const KEYS: u64 = 40;
+const MOST_IN_A_BATCH: u64 = 12;
 
 /// How one publishes.
 #[derive(Debug, Clone, Copy)]
@@ -50,14 +50,18 @@ pub(super) fn all(seed: u64, shared: &Shared) -> Vec<Arc<tokio::sync::Mutex<Publ
 }
 
 impl Publisher {
-    /// Until the broker does not answer any more.
-    pub(super) async fn publish_until_it_dies(&mut self, address: SocketAddr) {
-        let Ok(channel) = client::connect(address).await else { return };
+    /// Until the broker does not answer any more; how that showed.
+    pub(super) async fn publish_until_it_dies(&mut self, address: SocketAddr) -> String {
+        let channel = match client::connect(address).await {
+            Ok(channel) => channel,
+            Err(error) => return error.to_string(),
+        };
         let client = Client::new(channel);
-        let _it_died: Result<(), Status> = match self.how {
+        let ended = match self.how {
             How::Unary => self.unary(client).await,
             How::Stream => self.stream(client).await,
         };
+        format!("{}: {ended:?}", self.name)
     }
 
     async fn unary(&mut self, mut client: Client) -> Result<(), Status> {
