@@ -95,7 +95,7 @@ impl DiskJournal {
             reserve,
             stats: Counters::default(),
             logs: Mutex::new(BTreeMap::new()),
-            lock: Mutex::new(Some(lock)),
+            lock: Mutex::new(Some(Arc::new(lock))),
         });
         match engine.reserve.restore() {
             Ok(true) => {}
@@ -174,7 +174,16 @@ impl DiskJournal {
 
     async fn recover(&self, id: LogId) -> Result<Arc<LogCore>, JournalError> {
         let engine = self.engine.clone();
-        let log = Arc::new(blocking(move || recovery::open(&engine, id)).await?);
+        // Whoever waits may go away; the directory stays ours until the work in it is done.
+        let held = engine.lock.lock().clone();
+        let log = Arc::new(
+            blocking(move || {
+                let recovered = recovery::open(&engine, id);
+                drop(held);
+                recovered
+            })
+            .await?,
+        );
         self.engine.logs.lock().insert(id, log.clone());
         Ok(log)
     }
@@ -188,11 +197,14 @@ impl DiskJournal {
             log.quiesce().await;
         }
         let engine = self.engine.clone();
+        let held = engine.lock.lock().clone();
         blocking(move || {
             if let Some(log) = &known {
                 log.finish_upkeep();
             }
-            directory::remove_log(&engine, id)
+            let removed = directory::remove_log(&engine, id);
+            drop(held);
+            removed
         })
         .await
     }
@@ -227,6 +239,7 @@ impl DiskJournal {
         let threads = std::mem::take(&mut *self.threads.lock());
         let engine = self.engine.clone();
         blocking(move || {
+            logs.iter().for_each(|log| log.finish_upkeep());
             let settled = logs.iter().try_for_each(|log| settle(&engine, log));
             Self::shut(&engine, threads);
             settled
@@ -306,6 +319,7 @@ impl Drop for DiskJournal {
     fn drop(&mut self) {
         let logs: Vec<_> = self.engine.logs.lock().values().cloned().collect();
         logs.iter().for_each(|log| log.state.lock().fence());
+        logs.iter().for_each(|log| log.finish_upkeep());
         Self::shut(&self.engine, std::mem::take(&mut self.threads.lock()));
     }
 }

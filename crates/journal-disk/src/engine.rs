@@ -29,8 +29,8 @@ pub(crate) struct Engine {
     pub(crate) reserve: Reserve,
     pub(crate) stats: Counters,
     pub(crate) logs: Mutex<BTreeMap<LogId, Arc<LogCore>>>,
-    /// Held for life; `None` once closed.
-    pub(crate) lock: Mutex<Option<LockGuard>>,
+    /// Held for life, and by work in the directory that may outlive it; `None` once closed.
+    pub(crate) lock: Mutex<Option<Arc<LockGuard>>>,
 }
 
 impl Engine {

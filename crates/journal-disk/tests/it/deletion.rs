@@ -1,4 +1,4 @@
-//! Logs that go while something works in them.
+//! Logs and journals that go while something works in them.
 
 use std::{
     sync::{
@@ -65,4 +65,66 @@ fn a_log_that_is_deleted_while_a_checkpoint_is_saved_goes_after_it_and_nothing_p
 #[test]
 fn a_log_that_is_deleted_while_it_is_trimmed_goes_after_that_and_nothing_poisons() {
     delete_during(|journal, log| drive(journal, log.trim(60)));
+}
+
+#[test]
+fn a_journal_that_is_dropped_while_a_checkpoint_is_saved_holds_the_directory_until_it_is() {
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = filled(&journal, LOG, (0..3).map(record));
+    let (begin, begun) = mpsc::channel();
+    let (end, ended) = mpsc::channel();
+    let saving = AtomicBool::new(true);
+    let (first, ended) = (AtomicBool::new(true), parking_lot::Mutex::new(ended));
+    fs.observe(move |_| {
+        if first.swap(false, Ordering::SeqCst) {
+            begin.send(()).unwrap();
+            let _ = ended.lock().recv_timeout(Duration::from_millis(200));
+        }
+    });
+    std::thread::scope(|scope| {
+        let saving = &saving;
+        scope.spawn(move || {
+            let checkpoint = Checkpoint { replay_from: 1, as_of: 1, state: Bytes::from_static(b"state") };
+            let saved = crate::support::now_or_never(log.save_checkpoint(checkpoint)).unwrap();
+            saving.store(false, Ordering::SeqCst);
+            saved.unwrap();
+        });
+        begun.recv().unwrap();
+        drop(journal);
+        let next = open(&fs);
+        let overlapped =
+            next.is_ok() && !fs.files().iter().any(|path| path.to_string_lossy().ends_with(".ckpt"));
+        let _ = end.send(());
+        assert!(!overlapped, "the next process owns what this one still writes to");
+    });
+    assert!(!saving.load(Ordering::SeqCst));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opening_that_no_one_waits_for_any_more_holds_the_directory_until_it_is_done() {
+    let fs = SimFs::default();
+    let journal = Arc::new(open(&fs).unwrap());
+    let (begin, begun) = mpsc::channel();
+    let (end, ended) = mpsc::channel();
+    let (first, ended) = (AtomicBool::new(true), parking_lot::Mutex::new(ended));
+    fs.observe(move |_| {
+        if first.swap(false, Ordering::SeqCst) {
+            begin.send(()).unwrap();
+            let _ = ended.lock().recv_timeout(Duration::from_secs(5));
+        }
+    });
+    let opening = tokio::spawn({
+        let journal = journal.clone();
+        async move { journal.open(LOG).await.map(drop) }
+    });
+    begun.recv().unwrap();
+    opening.abort();
+    assert!(opening.await.unwrap_err().is_cancelled());
+    drop(journal);
+    assert!(matches!(open(&fs), Err(JournalError::Locked(_))));
+    end.send(()).unwrap();
+    while open(&fs).is_err() {
+        tokio::task::yield_now().await;
+    }
 }
