@@ -14,7 +14,13 @@
 mod survey;
 mod tail;
 
-use std::{collections::VecDeque, io, path::Path, sync::Arc};
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher, Hasher, RandomState},
+    io,
+    path::Path,
+    sync::Arc,
+};
 
 use journal::JournalError;
 use parking_lot::Mutex;
@@ -65,13 +71,17 @@ fn create(engine: &Engine, id: LogId) -> io::Result<()> {
     }
     let parent = engine.fs.open_dir(&engine.logs_dir())?;
     engine.fs.create_dir(&dir)?;
-    let now = engine.clock.now();
-    let identity = Identity { log: id, incarnation: now.as_micros() };
+    let identity = Identity { log: id, incarnation: unguessable() };
     // No time of the appender's is known yet, and its first may be earlier than the clock's.
     let header = segment::header(identity, 1, Timestamp::EPOCH, 0);
     segment::create(&*engine.fs, &dir, &header, engine.config.chunk_min_bytes)?;
     engine.fs.rename(&dir, &final_dir)?;
     Ok(parent.sync()?)
+}
+
+/// What no publisher can know: the hash of nothing under keys that the system's random source seeds.
+fn unguessable() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 fn report(engine: &Engine, id: LogId, survey: &Survey, tail: &Tail) {

@@ -315,6 +315,20 @@ fn a_frame_that_does_not_link_to_the_one_before_is_not_taken_for_the_next_one() 
 }
 
 #[test]
+fn nothing_that_a_publisher_could_know_decides_the_incarnation() {
+    // All of these logs are made at the same time, under the same identifier.
+    let incarnations: std::collections::BTreeSet<_> = (0..20)
+        .map(|_| {
+            let fs = SimFs::default();
+            drop(filled(&open(&fs).unwrap(), LOG, []));
+            let header = fs.contents(&segments(&fs)[0]).unwrap();
+            u64::from_le_bytes(*header[24..].first_chunk().unwrap())
+        })
+        .collect();
+    assert_eq!(incarnations.len(), 20);
+}
+
+#[test]
 fn a_segment_of_another_log_is_refused_and_not_changed() {
     let fs = disk();
     let journal = open(&fs).unwrap();
