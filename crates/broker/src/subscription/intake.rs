@@ -125,12 +125,14 @@ impl Subscription {
         loop {
             let step = {
                 let mut state = self.peek();
-                if state.queue.cursor() >= end {
+                let cursor = state.queue.cursor();
+                if cursor >= end {
                     return Ok(true);
                 }
                 let known = state.queue.settled_ahead_below(end);
                 let unread = ordinal.saturating_sub(state.ordinal).saturating_sub(known);
-                if unread > most || state.queue.room() == 0 {
+                // The end of a segment may not be durable yet: what is before it cannot be read then.
+                if unread > most || state.queue.room() == 0 || cursor >= topic.visible() {
                     return Ok(false);
                 }
                 state.step(topic, READ_ON)

@@ -117,8 +117,7 @@ impl Topic {
         let positions = || part.subscriptions.iter().map(|s| s.as_of).chain([part.as_of]);
         let replay_from = positions().min().unwrap_or(part.as_of);
         let as_of = positions().max().unwrap_or(part.as_of);
-        let encoded = tokio::task::spawn_blocking(move || part.encode()).await;
-        let state = encoded.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
+        let state = part.encode();
         self.log.save_checkpoint(Checkpoint { replay_from, as_of, state }).await?;
         self.written.fetch_sub(written, Ordering::Relaxed);
         progress.wants_checkpoint = false;
