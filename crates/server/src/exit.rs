@@ -13,7 +13,7 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 /// Another process uses the data directory.
 const IN_USE: u8 = 3;
-/// The journal failed while the broker ran; nothing was acknowledged after that.
+/// The journal failed while the broker ran or recovered; nothing was acknowledged after that.
 const JOURNAL_FAILED: u8 = 4;
 /// A second signal ended it before it had stopped cleanly: 128 and SIGINT's number, as shells count.
 pub(crate) const INTERRUPTED: i32 = 130;
@@ -37,5 +37,16 @@ fn number(error: &anyhow::Error) -> u8 {
         Some(RunError::InUse(_)) => IN_USE,
         Some(RunError::JournalFailed(_)) => JOURNAL_FAILED,
         _ => FAILED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_journal_has_a_code_of_its_own() {
+        let error = anyhow::Error::from(RunError::JournalFailed("fdatasync: EIO".to_owned()));
+        assert_eq!(number(&error), JOURNAL_FAILED);
     }
 }

@@ -11,7 +11,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use broker::{Broker, OpenError};
-use journal::JournalError;
+use journal::{Health, Journal, JournalError};
 use telemetry::metrics::MetricsError;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -70,7 +70,7 @@ pub enum RunError {
     /// The log could not be opened or read back. Nothing was changed.
     #[error("cannot open the broker: {0}")]
     Open(OpenError),
-    /// The journal failed while the broker ran. What was acknowledged before is durable.
+    /// The journal failed, while the broker ran or while it read the log back. What was acknowledged before is durable.
     #[error("the journal failed, nothing is acknowledged any more: {0}")]
     JournalFailed(String),
     /// The gRPC port stopped serving.
@@ -130,7 +130,8 @@ async fn life(
 
 async fn recover(process: &Process) -> Result<Broker, RunError> {
     let started = process.clock.now();
-    let broker = open(process).await.map_err(cannot_open)?;
+    let journal = engine::open(process).await.map_err(|error| cannot_open(error.into()))?;
+    let broker = recover_from(journal, process).await?;
     let took = process.clock.now().since(started);
     observe::broker(&process.metrics, &broker, took);
     let totals = broker.totals();
@@ -143,13 +144,19 @@ async fn recover(process: &Process) -> Result<Broker, RunError> {
     Ok(broker)
 }
 
-async fn open(process: &Process) -> Result<Broker, OpenError> {
-    let journal = engine::open(process).await?;
-    Broker::open(journal, Arc::clone(&process.clock), process.config.broker.clone()).await
+/// Whatever stopped it: if the journal has failed by then, that is the cause.
+async fn recover_from(journal: Arc<dyn Journal>, process: &Process) -> Result<Broker, RunError> {
+    let health = journal.health();
+    let opened = Broker::open(journal, Arc::clone(&process.clock), process.config.broker.clone()).await;
+    opened.map_err(|error| match &*health.borrow() {
+        Health::Poisoned(cause) => RunError::JournalFailed(cause.to_string()),
+        _ => cannot_open(error),
+    })
 }
 
 fn cannot_open(error: OpenError) -> RunError {
     match error {
+        OpenError::Journal(JournalError::Poisoned(cause)) => RunError::JournalFailed(cause.to_string()),
         OpenError::Journal(JournalError::Locked(directory)) => RunError::InUse(directory.to_string()),
         error => RunError::Open(error),
     }
@@ -158,4 +165,23 @@ fn cannot_open(error: OpenError) -> RunError {
 /// For a log line, where a number of 128 bits would become a string.
 pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use journal::MemoryJournal;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_journal_that_fails_while_the_log_is_read_back_is_a_failed_journal_with_its_cause() {
+        let process = Process::new(Config::default()).unwrap();
+        let journal = Arc::new(MemoryJournal::default());
+        journal.poison("fdatasync: input/output error");
+        let outcome = recover_from(journal, &process).await;
+        assert!(
+            matches!(&outcome, Err(RunError::JournalFailed(cause)) if cause.contains("fdatasync")),
+            "{outcome:?}"
+        );
+    }
 }
