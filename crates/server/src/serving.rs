@@ -24,14 +24,13 @@ pub(crate) async fn serve(
     broker: Broker,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let follower = tokio::spawn(follow(broker.health(), process.readiness.clone()));
     let mut port = Port::open(process, listener, broker.clone());
     let end = tokio::select! {
         () = shutdown => Ok(()),
-        cause = failure(broker.health()) => Err(RunError::JournalFailed(cause)),
+        cause = follow(broker.health(), &process.readiness) => Err(RunError::JournalFailed(cause)),
         ended = &mut port.task => Err(RunError::Grpc(reason(ended))),
     };
-    follower.abort();
+    // Nothing follows the broker's health any more: what is said from here on stays.
     process.readiness.send_replace(match &end {
         Ok(()) => Readiness::Draining,
         Err(error) => Readiness::Failed(error.to_string()),
@@ -82,24 +81,15 @@ fn reason(ended: Ended) -> String {
     }
 }
 
-/// Hands the broker's health on to `/readyz`.
-async fn follow(mut health: watch::Receiver<HealthState>, readiness: watch::Sender<Readiness>) {
+/// Hands the broker's health on to `/readyz` for as long as it is polled; returns the cause once the journal has failed.
+async fn follow(mut health: watch::Receiver<HealthState>, readiness: &watch::Sender<Readiness>) -> String {
     loop {
         let now = Readiness::from(&*health.borrow_and_update());
         if readiness.send_replace(now.clone()) != now {
             tracing::info!(state = ?now, "readiness changed");
         }
-        if health.changed().await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Returns the cause once the journal has failed.
-async fn failure(mut health: watch::Receiver<HealthState>) -> String {
-    loop {
-        if let HealthState::Poisoned(cause) = &*health.borrow_and_update() {
-            return cause.clone();
+        if let Readiness::Failed(cause) = now {
+            return cause;
         }
         if health.changed().await.is_err() {
             return "the broker is gone".to_owned();
