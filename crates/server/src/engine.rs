@@ -22,6 +22,8 @@ pub(crate) async fn open(process: &Process) -> Result<Arc<dyn Journal>, JournalE
         Engine::Memory => Ok(Arc::new(MemoryJournal::default())),
         Engine::Disk => {
             let journal = Arc::new(open_disk(&process.config, Arc::clone(&process.clock)).await?);
+            let counting = Arc::clone(&journal);
+            process.damage.ask_engine(move || counting.stats().damaged);
             process.metrics.add_source(Arc::new(Disk(Arc::clone(&journal))));
             Ok(journal)
         }

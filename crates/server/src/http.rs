@@ -27,7 +27,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::readiness::Readiness;
+use crate::{damage::Damage, readiness::Readiness};
 
 /// Connections at a time; more wait to be accepted.
 const CONNECTIONS: usize = 64;
@@ -46,6 +46,7 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[derive(Debug, Clone)]
 pub(crate) struct Probes {
     pub(crate) readiness: watch::Receiver<Readiness>,
+    pub(crate) damage: Arc<Damage>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -72,7 +73,7 @@ fn router(probes: Probes) -> Router {
 async fn readyz(State(probes): State<Probes>) -> Response {
     let readiness = probes.readiness.borrow().clone();
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(readiness.report())).into_response()
+    (status, Json(readiness.report(probes.damage.reason()))).into_response()
 }
 
 /// On a blocking thread, because a scrape asks every topic and subscription.

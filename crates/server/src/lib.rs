@@ -10,6 +10,7 @@
 
 pub mod cli;
 pub mod config;
+mod damage;
 mod engine;
 mod exit;
 mod http;

@@ -5,7 +5,7 @@ use telemetry::metrics::{Metrics, MetricsError};
 use tokio::sync::watch;
 use types::{Clock, SystemClock};
 
-use crate::{config::Config, engine, observe, readiness::Readiness};
+use crate::{config::Config, damage::Damage, engine, observe, readiness::Readiness};
 
 /// What the phases of the life share.
 pub(crate) struct Process {
@@ -15,6 +15,7 @@ pub(crate) struct Process {
     pub(crate) info: ServerInfo,
     pub(crate) readiness: watch::Sender<Readiness>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) damage: Arc<Damage>,
 }
 
 impl Process {
@@ -30,6 +31,6 @@ impl Process {
             durability: durability.to_owned(),
             started_at: clock.now(),
         };
-        Ok(Self { config, clock, info, readiness, metrics })
+        Ok(Self { config, clock, info, readiness, metrics, damage: Arc::default() })
     }
 }

@@ -22,8 +22,8 @@ impl Readiness {
         matches!(self, Self::Ready | Self::OutOfSpace)
     }
 
-    /// What `/readyz` says.
-    pub(crate) fn report(&self) -> Value {
+    /// What `/readyz` says. Damage is a reason to look, and none to send traffic elsewhere.
+    pub(crate) fn report(&self, damage: Option<String>) -> Value {
         let (state, reason) = match self {
             Self::Recovering => ("recovering", Some("the log is being read".to_owned())),
             Self::Ready => ("ready", None),
@@ -33,7 +33,8 @@ impl Readiness {
             Self::Draining => ("draining", Some("the process is stopping".to_owned())),
             Self::Failed(cause) => ("failed", Some(cause.clone())),
         };
-        json!({ "ready": self.is_ready(), "state": state, "reasons": reason.into_iter().collect::<Vec<_>>() })
+        let reasons: Vec<_> = reason.into_iter().chain(damage).collect();
+        json!({ "ready": self.is_ready(), "state": state, "reasons": reasons })
     }
 }
 
@@ -62,14 +63,14 @@ mod tests {
         ];
         for (health, ready, state) in cases {
             let readiness = Readiness::from(&health);
-            assert_eq!((readiness.is_ready(), &readiness.report()["state"]), (ready, &json!(state)));
+            assert_eq!((readiness.is_ready(), &readiness.report(None)["state"]), (ready, &json!(state)));
         }
         assert!(!Readiness::Recovering.is_ready());
     }
 
     #[test]
     fn the_report_gives_the_cause_of_a_failure() {
-        let report = Readiness::Failed("fdatasync: EIO".to_owned()).report();
+        let report = Readiness::Failed("fdatasync: EIO".to_owned()).report(None);
         assert_eq!(report, json!({ "ready": false, "state": "failed", "reasons": ["fdatasync: EIO"] }));
     }
 }

@@ -105,7 +105,11 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     let process = Process::new(config)?;
-    let probes = Probes { readiness: process.readiness.subscribe(), metrics: Arc::clone(&process.metrics) };
+    let probes = Probes {
+        readiness: process.readiness.subscribe(),
+        damage: Arc::clone(&process.damage),
+        metrics: Arc::clone(&process.metrics),
+    };
     let stop_http = CancellationToken::new();
     let http = tokio::spawn(http::serve(listeners.http, probes, stop_http.clone()));
     let outcome = life(&process, listeners.grpc, shutdown).await;
@@ -134,6 +138,8 @@ async fn recover(process: &Process) -> Result<Broker, RunError> {
     let broker = recover_from(journal, process).await?;
     let took = process.clock.now().since(started);
     observe::broker(&process.metrics, &broker, took);
+    let counting = broker.clone();
+    process.damage.ask_broker(move || counting.totals().damaged);
     let totals = broker.totals();
     tracing::info!(
         recovery_ms = millis(took),

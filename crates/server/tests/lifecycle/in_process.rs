@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
 use server::{
     Config, Listeners, RunError,
@@ -116,6 +116,37 @@ async fn a_directory_is_free_again_when_run_has_returned() {
         until_ready(broker.http).await;
         broker.stop().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn damage_leaves_it_ready_and_is_told_by_readyz_and_by_a_metric() {
+    let directory = tempfile::tempdir().unwrap();
+    let broker = Running::start(on_disk(directory.path())).await;
+    until_ready(broker.http).await;
+    broker.stop().await.unwrap();
+    damage_checkpoints(&directory.path().join("data/logs/0000000000000000"));
+
+    let broker = Running::start(on_disk(directory.path())).await;
+    let said: serde_json::Value = serde_json::from_str(&until_ready(broker.http).await).unwrap();
+    assert_eq!(said["state"], "ready");
+    let reason = said["reasons"][0].as_str().unwrap();
+    assert!(reason.starts_with("the log is damaged: 1 damaged places found on the disk"), "{reason}");
+    let (_, metrics) = get(broker.http, "/metrics").await.unwrap();
+    assert!(metrics.contains("\nfanfare_disk_damages_total 1\n"), "{metrics}");
+    broker.stop().await.unwrap();
+}
+
+/// Flips the last bit of each.
+fn damage_checkpoints(log: &Path) {
+    let files = fs::read_dir(log).unwrap().map(|entry| entry.unwrap().path());
+    let mut found = 0;
+    for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "ckpt")) {
+        let mut bytes = fs::read(&file).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&file, bytes).unwrap();
+        found += 1;
+    }
+    assert_eq!(found, 1, "checkpoints of {}", log.display());
 }
 
 #[tokio::test]
