@@ -19,7 +19,7 @@ mod value;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use types::Invalid;
+use types::{Invalid, limits};
 
 pub use self::{
     env::ENVIRONMENT_PREFIX,
@@ -60,6 +60,21 @@ pub struct Config {
     /// The metrics.
     pub metrics: telemetry::metrics::Limits,
 }
+
+/// Bytes by which the batch of a publish can be larger than its request: of each message, the texts that its record has a
+/// second time, what came in the request's headers, and the frame and the times that the broker adds.
+const ADDED_BYTES: u64 = (limits::PUBLISH_MESSAGES * ADDED_TO_MESSAGE) as u64;
+const ADDED_TO_MESSAGE: usize = limits::ORDERING_KEY_BYTES
+    + limits::DEDUPLICATION_ID_BYTES
+    // Of a request's header, so it is in neither of the two places yet.
+    + 2 * limits::CORRELATION_ID_BYTES
+    + TRACEPARENT_BYTES
+    + limits::TRACESTATE_BYTES
+    + FRAME_AND_TIMES_BYTES;
+/// Of version 00 (W3C Trace Context, section 3.2).
+const TRACEPARENT_BYTES: usize = 55;
+/// The record's own fields, its length in the batch, two times and the tags of what was added to the message: about 70.
+const FRAME_AND_TIMES_BYTES: usize = 160;
 
 /// What carries the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,15 +157,24 @@ impl Config {
         within("sync_interval", self.sync_interval, Duration::from_millis(1), Duration::from_secs(60))
     }
 
-    /// The messages of one request are one batch of the log.
+    /// The messages of one request, and what the broker adds to them, are one batch of the log.
     fn validate_request(&self) -> Result<(), Invalid> {
-        let (request, batch) = (self.grpc.max_request_bytes, self.disk.batch_bytes);
-        if self.engine == Engine::Memory || u64::try_from(request).unwrap_or(u64::MAX) <= batch {
+        let (name, batch) = match self.engine {
+            Engine::Disk => ("disk.batch_bytes", self.disk.batch_bytes),
+            Engine::Memory => {
+                ("the batches of the engine in memory", journal::memory::Config::default().batch_bytes as u64)
+            }
+        };
+        let request = self.grpc.max_request_bytes as u64;
+        let most = batch.saturating_sub(ADDED_BYTES);
+        if request <= most {
             return Ok(());
         }
         Err(Invalid::new(
             "grpc.max_request_bytes",
-            format!("is {request}, more than disk.batch_bytes ({batch})"),
+            format!(
+                "is {request}, must be at most {most}: {name} ({batch}) less {ADDED_BYTES} for what the broker adds"
+            ),
         ))
     }
 }

@@ -101,13 +101,36 @@ fn a_message_that_fits_no_request_and_a_request_that_fits_no_batch_are_refused()
         disk: journal_disk::Config { batch_bytes: 1 << 20, ..Config::default().disk },
         ..Config::default()
     };
-    assert_eq!(small.validate().unwrap_err().field, "grpc.max_request_bytes");
+    let invalid = small.validate().unwrap_err();
+    assert_eq!(invalid.field, "grpc.max_request_bytes");
+    assert!(invalid.reason.contains("disk.batch_bytes (1048576)"), "{invalid}");
     let in_memory = Config { engine: Engine::Memory, ..small };
     assert_eq!(in_memory.validate(), Ok(()));
     let request = grpc::Config { max_request_bytes: 2 << 20, ..Config::default().grpc };
     let message = broker::Config { max_message_bytes: 2 << 20, ..Config::default().broker };
     let config = Config { grpc: request, broker: message, ..Config::default() };
     assert_eq!(config.validate().unwrap_err().field, "grpc.max_request_bytes");
+}
+
+#[test]
+fn a_batch_has_room_for_the_largest_request_and_what_the_broker_adds_to_its_messages() {
+    let request = Config::default().grpc.max_request_bytes as u64;
+    let batch = |batch_bytes| Config {
+        disk: journal_disk::Config { batch_bytes, ..Config::default().disk },
+        ..Config::default()
+    };
+    assert_eq!(batch(request + 2_135_000).validate(), Ok(()));
+    for too_small in [request, request + 2_134_999] {
+        let invalid = batch(too_small).validate().unwrap_err();
+        assert_eq!(invalid.field, "grpc.max_request_bytes");
+        assert!(invalid.reason.contains(&format!("disk.batch_bytes ({too_small})")), "{invalid}");
+    }
+    let in_memory = Config {
+        engine: Engine::Memory,
+        grpc: grpc::Config { max_request_bytes: 16 << 20, ..Config::default().grpc },
+        ..Config::default()
+    };
+    assert!(in_memory.validate().is_err(), "the engine in memory has a largest batch, too");
 }
 
 #[test]
