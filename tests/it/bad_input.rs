@@ -35,7 +35,7 @@ fn cases() -> Vec<(&'static str, Value, &'static str, &'static str)> {
             "PublisherService/Publish",
             json!({"topic": "orders", "messages": [{}]}),
             "InvalidArgument",
-            "messages[0]",
+            "messages[0].data",
         ),
         ("PublisherService/Publish", long_key, "InvalidArgument", "messages[0].ordering_key"),
         (

@@ -20,6 +20,7 @@ mod messages;
 mod orders;
 mod probes;
 mod python;
+mod readme;
 mod restart;
 mod streaming;
 mod subscriptions;

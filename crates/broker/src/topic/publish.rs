@@ -58,6 +58,10 @@ impl Topic {
                 Err(AppendError::Busy) => {
                     self.log.room(bytes, Priority::Publish).await.map_err(Unavailable::from)?;
                 }
+                // Its log goes a moment after it.
+                Err(AppendError::Fenced) if self.is_deleted() => {
+                    return Err(TopicNotFound(self.name.clone()).into());
+                }
                 Err(error) => return Err(Unavailable::from(error).into()),
             }
         }
