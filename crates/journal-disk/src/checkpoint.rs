@@ -23,8 +23,8 @@ use crate::{
 /// Bytes of the header.
 const HEADER: usize = 60;
 const MAGIC: [u8; 8] = *b"FANFCKP\n";
-/// A larger state is not believed.
-const STATE_LIMIT: u64 = 4 << 30;
+/// A larger state is not written and not believed.
+pub(crate) const STATE_LIMIT: u64 = 4 << 30;
 
 /// What is known of a checkpoint without reading its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -61,7 +61,7 @@ pub(crate) fn run(engine: &Engine, log: &Arc<LogCore>, scratch: &mut Scratch) {
     drop(state);
     log.changed.notify_waiters();
     if more {
-        engine.jobs.push(Job::Commit(log.clone()));
+        engine.push(Job::Commit(log.clone()));
     }
 }
 

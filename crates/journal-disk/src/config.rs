@@ -6,6 +6,8 @@ use types::Invalid;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const TIB: u64 = 1 << 40;
 
 /// When an append is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,21 +63,22 @@ impl Config {
     /// # Errors
     /// The first field that breaks a rule.
     pub fn validate(&self) -> Result<(), Invalid> {
-        let positive = [
-            ("segment_bytes", self.segment_bytes),
-            ("batch_bytes", self.batch_bytes),
-            ("chunk_min_bytes", self.chunk_min_bytes),
+        let ranges = [
+            ("segment_bytes", self.segment_bytes, KIB..=TIB),
+            ("batch_bytes", self.batch_bytes, 1..=GIB),
+            ("pending_bytes", self.pending_bytes, 1..=64 * GIB),
+            ("chunk_min_bytes", self.chunk_min_bytes, 1..=GIB),
+            ("chunk_max_bytes", self.chunk_max_bytes, 1..=GIB),
+            ("reserve_bytes", self.reserve_bytes, 0..=TIB),
         ];
-        for (field, value) in positive {
-            if value == 0 {
-                return Err(Invalid::new(field, "is 0, must be more"));
+        for (field, value, range) in ranges {
+            if !range.contains(&value) {
+                let (least, most) = (range.start(), range.end());
+                return Err(Invalid::new(field, format!("is {value}, must be {least} to {most}")));
             }
         }
         if !(1..=64).contains(&self.committers) {
             return Err(Invalid::new("committers", format!("is {}, must be 1 to 64", self.committers)));
-        }
-        if self.batch_bytes > 1 << 30 {
-            return Err(Invalid::new("batch_bytes", format!("is {}, the limit is 1 GiB", self.batch_bytes)));
         }
         ordered(("batch_bytes", self.batch_bytes), ("pending_bytes", self.pending_bytes))?;
         ordered(("chunk_min_bytes", self.chunk_min_bytes), ("chunk_max_bytes", self.chunk_max_bytes))?;
@@ -114,7 +117,12 @@ mod tests {
     fn a_field_that_breaks_a_rule_is_named() {
         let broken = [
             ("committers", Config { committers: 0, ..Config::default() }),
-            ("segment_bytes", Config { segment_bytes: 0, ..Config::default() }),
+            ("segment_bytes", Config { segment_bytes: 1_023, ..Config::default() }),
+            ("segment_bytes", Config { segment_bytes: u64::MAX, ..Config::default() }),
+            ("pending_bytes", Config { pending_bytes: u64::MAX, ..Config::default() }),
+            ("chunk_min_bytes", Config { chunk_min_bytes: 0, ..Config::default() }),
+            ("chunk_max_bytes", Config { chunk_max_bytes: u64::MAX, ..Config::default() }),
+            ("reserve_bytes", Config { reserve_bytes: u64::MAX, ..Config::default() }),
             ("batch_bytes", Config { batch_bytes: 64 * MIB, ..Config::default() }),
             ("chunk_min_bytes", Config { chunk_min_bytes: 8 * MIB, ..Config::default() }),
             ("durability", Config { durability: Durability::Interval(Duration::ZERO), ..Config::default() }),

@@ -4,7 +4,7 @@ mod directory;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, thread::JoinHandle};
 
-use journal::{BoxFuture, Health, Journal, JournalError, Log};
+use journal::{BoxFuture, Health, Journal, JournalError, Log, Poisoned};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use types::{Clock, LogId};
@@ -223,6 +223,9 @@ impl DiskJournal {
             if thread.join().is_err() {
                 tracing::error!("a committer panicked");
             }
+        }
+        for job in engine.jobs.end() {
+            job.log().give_up(&Poisoned::new("the journal was closed"));
         }
         *engine.lock.lock() = None;
     }

@@ -1,6 +1,12 @@
 //! What all logs share: the directory, the committers' queue, the space, and the one-way switch to poisoned.
 
-use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use journal::{AppendError, Health, JournalError, Poisoned, Priority};
 use parking_lot::Mutex;
@@ -132,11 +138,24 @@ impl Engine {
         self.logs.lock().values().for_each(|log| log.changed.notify_waiters());
     }
 
-    /// Does one job.
+    /// Hands a job to the committers; if they have gone, those who wait for it are told.
+    pub(crate) fn push(&self, job: Job) {
+        if let Err(job) = self.jobs.push(job) {
+            job.log().give_up(&Poisoned::new("the journal was closed"));
+        }
+    }
+
+    /// Does one job. A panic is a bug, and what it left half done is not built upon.
     pub(crate) fn run(&self, job: Job, scratch: &mut Scratch) {
-        match job {
+        let log = job.log().clone();
+        let done = catch_unwind(AssertUnwindSafe(|| match job {
             Job::Commit(log) => commit::run(self, &log, scratch),
             Job::Extend(log) => extend::run(self, &log),
+        }));
+        if done.is_err() {
+            *scratch = Scratch::default();
+            let poisoned = self.poison("work of a committer", &io::Error::other("it panicked"));
+            log.give_up(&poisoned);
         }
     }
 

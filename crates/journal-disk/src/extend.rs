@@ -36,7 +36,7 @@ pub(crate) fn run(engine: &Engine, log: &Arc<LogCore>) {
     let seal = state.sealing && state.start_committing();
     drop(state);
     if seal {
-        engine.jobs.push(Job::Commit(log.clone()));
+        engine.push(Job::Commit(log.clone()));
     }
     log.changed.notify_waiters();
 }

@@ -74,10 +74,10 @@ impl DiskLog {
 
     fn hand_over(&self, wanted: &Wanted) {
         if wanted.commit {
-            self.engine.jobs.push(Job::Commit(self.log.clone()));
+            self.engine.push(Job::Commit(self.log.clone()));
         }
         if wanted.extend {
-            self.engine.jobs.push(Job::Extend(self.log.clone()));
+            self.engine.push(Job::Extend(self.log.clone()));
         }
     }
 
@@ -99,8 +99,10 @@ impl DiskLog {
         }
         state.sealing = true;
         // An extension that is under way starts the committer when it is done.
-        if !state.extending && state.start_committing() {
-            self.engine.jobs.push(Job::Commit(self.log.clone()));
+        let starts = !state.extending && state.start_committing();
+        drop(state);
+        if starts {
+            self.engine.push(Job::Commit(self.log.clone()));
         }
         None
     }

@@ -36,6 +36,15 @@ impl SparseIndex {
         Self { entries: vec![start], stride: STRIDE }
     }
 
+    /// The segment before ends with this link, so the first frame must carry it, or later readers find damage there too. A
+    /// chain that begins anew, behind damage, says so with a 0.
+    pub(crate) fn follow(&mut self, link: u32) {
+        let first = &mut self.entries[0];
+        if first.link.is_some_and(|expected| expected != 0) {
+            first.link = Some(link);
+        }
+    }
+
     /// Remembers a frame if it lies far enough behind the last one remembered.
     pub(crate) fn note(&mut self, entry: Entry) {
         let last = self.entries[self.entries.len() - 1];

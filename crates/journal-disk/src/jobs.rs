@@ -18,6 +18,14 @@ pub(crate) enum Job {
     Extend(Arc<LogCore>),
 }
 
+impl Job {
+    pub(crate) fn log(&self) -> &Arc<LogCore> {
+        match self {
+            Self::Commit(log) | Self::Extend(log) => log,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     queue: Mutex<Queue>,
@@ -29,6 +37,8 @@ pub(crate) struct Jobs {
 struct Queue {
     jobs: VecDeque<Job>,
     stopped: bool,
+    /// No one is there to do anything any more.
+    ended: bool,
     nudged: bool,
     changed: bool,
 }
@@ -45,9 +55,23 @@ pub(crate) enum Woken {
 }
 
 impl Jobs {
-    pub(crate) fn push(&self, job: Job) {
-        self.queue.lock().jobs.push_back(job);
+    /// Gives the job back if no one is there to do it.
+    pub(crate) fn push(&self, job: Job) -> Result<(), Job> {
+        let mut queue = self.queue.lock();
+        if queue.ended {
+            return Err(job);
+        }
+        queue.jobs.push_back(job);
+        drop(queue);
         self.ready.notify_one();
+        Ok(())
+    }
+
+    /// No job is taken from here on; those that no one has done are given back.
+    pub(crate) fn end(&self) -> VecDeque<Job> {
+        let mut queue = self.queue.lock();
+        queue.ended = true;
+        std::mem::take(&mut queue.jobs)
     }
 
     /// The next job, when there is one; `None` once stopped and empty.

@@ -339,6 +339,14 @@ impl LogCore {
         self.changed.notify_waiters();
     }
 
+    /// No committer goes on with this log: what waits is told why.
+    pub(crate) fn give_up(&self, why: &Poisoned) {
+        let mut state = self.state.lock();
+        (state.committing, state.extending, state.sealing) = (false, false, false);
+        drop(state);
+        self.fail_pending(why);
+    }
+
     /// Waits until no checkpoint or trim is at work in the directory. Of a log that is fenced none begins after that.
     pub(crate) fn finish_upkeep(&self) {
         drop(self.upkeep.lock());

@@ -143,13 +143,12 @@ impl Cursor<'_> {
     fn pass_damage(&mut self) -> Result<ReadError, ReadError> {
         let from = self.next;
         let Some(open) = &mut self.open else { return Err(ReadError::Fenced) };
-        self.next = open.end;
+        (self.next, open.link) = (open.end, None);
         if let Some((offset, Found::Frame(frame))) = open.scanner.search(open.offset, from).map_err(failed)?
             && frame.header.first < open.end
         {
             self.next = frame.header.first;
             open.offset = offset;
-            open.link = None;
         }
         add(&self.engine.stats.damaged, 1);
         tracing::error!(log = names::log(self.log.id), from, to = self.next, "positions are damaged");
@@ -172,7 +171,14 @@ impl Cursor<'_> {
             Some(file) => file,
             None => self.open_file(view.segment.first)?,
         };
-        let start = view.segment.index.lock().before(self.next);
+        let mut index = view.segment.index.lock();
+        if let Some(before) = self.open.as_ref().filter(|before| before.end == view.segment.first)
+            && let Some(link) = before.link
+        {
+            index.follow(link);
+        }
+        let start = index.before(self.next);
+        drop(index);
         let scanner = Scanner::new(file, Some(self.log.identity), view.limit).in_blocks_of(self.block);
         self.next = start.first;
         self.open = Some(OpenSegment {

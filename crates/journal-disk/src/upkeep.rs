@@ -64,6 +64,9 @@ pub(crate) fn save(
     handle: u64,
     checkpoint: &Checkpoint,
 ) -> Result<(), JournalError> {
+    if checkpoint.state.len() as u64 > checkpoint::STATE_LIMIT {
+        return Err(JournalError::Io("the state of a checkpoint is over the limit of 4 GiB".into()));
+    }
     let _turn = log.upkeep.lock();
     usable(engine, log, handle)?;
     // Where answers do not wait for the sync, the checkpoint does.

@@ -16,6 +16,9 @@ use crate::{
     segment::{self, Segment},
 };
 
+/// Positions and generations beyond this are not reached in centuries; adding to the ones below never overflows.
+const NUMBER_LIMIT: u64 = 1 << 62;
+
 /// Files of one log.
 pub(super) struct Survey {
     pub(super) log: LogId,
@@ -48,6 +51,10 @@ pub(super) fn survey(engine: &Engine, log: LogId, dir: &Path) -> Result<Survey, 
         temporary: names.iter().filter(|name| name.ends_with(TEMPORARY)).cloned().collect(),
         damaged_files: Vec::new(),
     };
+    let generations = names.iter().filter_map(|name| names::parse_checkpoint(name));
+    if generations.chain(firsts.iter().copied()).any(|number| number > NUMBER_LIMIT) {
+        return Err(damaged(dir, "a file in it has a number that no log reaches"));
+    }
     if firsts.is_empty() {
         return Err(damaged(dir, "it has no segment, though every log has one"));
     }

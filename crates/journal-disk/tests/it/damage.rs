@@ -329,6 +329,43 @@ fn nothing_that_a_publisher_could_know_decides_the_incarnation() {
 }
 
 #[test]
+fn a_file_whose_number_no_log_reaches_is_refused_and_nothing_overflows() {
+    for name in ["18446744073709551615.seg", "18446744073709551615.ckpt"] {
+        let fs = disk();
+        let stray = segments(&fs)[0].with_file_name(name);
+        journal_disk::FileSystem::create(&fs, &stray).unwrap();
+        let journal = open(&fs).unwrap();
+        assert!(matches!(drive(&journal, journal.open(LOG)), Err(JournalError::Damaged { .. })), "{name}");
+    }
+}
+
+#[test]
+fn a_segment_that_does_not_link_to_the_one_before_is_noticed_by_who_reads_across() {
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = filled(&journal, LOG, (0..3).map(record));
+    // The disk lost the last write of the first segment: it shows an earlier attempt, whole and with that position.
+    let earlier = copy(&fs);
+    let mut other = record(3);
+    other[0] = b'x';
+    let retry = open(&earlier).unwrap();
+    let retried = drive(&retry, retry.open(LOG)).unwrap();
+    drive(&retry, append(&*retried, other)).unwrap();
+    let (offset, stale) = last_frame(&earlier);
+    drive(&journal, append(&*log, record(3))).unwrap();
+    drive(&journal, log.seal()).unwrap();
+    for number in 4..6 {
+        drive(&journal, append(&*log, record(number))).unwrap();
+    }
+    assert_eq!(read_all(&*log).damaged, []);
+    put(&fs, offset, &stale);
+    for read in [read_all(&*log), recovered(&copy(&fs)).0] {
+        assert_eq!((read.records.len(), read.damaged.len()), (5, 1), "the change is noticed");
+        assert_eq!(read.damaged[0], 5..6);
+    }
+}
+
+#[test]
 fn a_segment_of_another_log_is_refused_and_not_changed() {
     let fs = disk();
     let journal = open(&fs).unwrap();

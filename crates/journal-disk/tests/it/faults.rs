@@ -216,3 +216,38 @@ fn threads_end_and_the_directory_is_free_when_the_journal_is_dropped() {
         drop(journal);
     }
 }
+
+#[test]
+fn a_committer_that_panics_stops_the_engine_and_answers() {
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = drive(&journal, journal.open(LOG)).unwrap();
+    drive(&journal, append(&*log, record(0))).unwrap();
+    fs.observe(|_| panic!("a bug, as far as the committer can tell"));
+    drive(&journal, append(&*log, record(1))).unwrap_err();
+    assert!(matches!(&*journal.health().borrow(), Health::Poisoned(_)));
+    drive(&journal, append_or_refused(&*log, record(2))).unwrap_err();
+    assert!(drive(&journal, journal.close()).is_err(), "and nothing waits for it for ever");
+}
+
+#[test]
+fn what_was_accepted_when_the_committers_had_gone_is_answered() {
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = drive(&journal, journal.open(LOG)).unwrap();
+    let waiting = drive(&journal, crate::support::start_append(&*log, record(0))).unwrap();
+    drop(journal);
+    assert!(matches!(crate::support::now_or_never(waiting.wait()), Some(Err(_))));
+}
+
+#[test]
+fn a_state_over_the_limit_is_refused_before_anything_is_written() {
+    let fs = SimFs::default();
+    let journal = open(&fs).unwrap();
+    let log = drive(&journal, journal.open(LOG)).unwrap();
+    let calls = fs.calls();
+    let state = Bytes::from(vec![0; (4 << 30) + 1]);
+    let saved = drive(&journal, log.save_checkpoint(Checkpoint { replay_from: 1, as_of: 1, state }));
+    assert!(matches!(saved, Err(JournalError::Io(_))));
+    assert_eq!((fs.calls(), journal.health().borrow().clone()), (calls, Health::Healthy));
+}
