@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use journal::{Batch, Durable, Journal, Log, Poisoned, ReadError};
-use journal_disk::{Config, DiskJournal, fs::sim::SimFs};
+use journal_disk::{Config, DiskJournal, Durability, fs::sim::SimFs};
 use types::{Clock, LogId, ManualClock, Position, Timestamp};
 
 /// The log that most tests use.
@@ -32,6 +32,15 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
 /// Opens the simulated disk without threads.
 pub(crate) fn open(fs: &SimFs) -> Result<DiskJournal, journal::JournalError> {
     DiskJournal::open_stepped(Arc::new(fs.clone()), "/data", small(), clock())
+}
+
+/// The same, with answers before the sync if that is asked for.
+pub(crate) fn open_for(fs: &SimFs, interval: bool) -> Result<DiskJournal, journal::JournalError> {
+    let mut config = small();
+    if interval {
+        config.durability = Durability::Interval(std::time::Duration::from_secs(1));
+    }
+    DiskJournal::open_stepped(Arc::new(fs.clone()), "/data", config, clock())
 }
 
 /// The outcome of a future that needs nothing done; `None` if it waits.
