@@ -64,7 +64,7 @@ impl Config {
     /// The first field that breaks a rule.
     pub fn validate(&self) -> Result<(), Invalid> {
         let ranges = [
-            ("segment_bytes", self.segment_bytes, KIB..=TIB),
+            ("segment_bytes", self.segment_bytes, 512..=TIB),
             ("batch_bytes", self.batch_bytes, 1..=GIB),
             ("pending_bytes", self.pending_bytes, 1..=64 * GIB),
             ("chunk_min_bytes", self.chunk_min_bytes, 1..=GIB),
@@ -117,7 +117,7 @@ mod tests {
     fn a_field_that_breaks_a_rule_is_named() {
         let broken = [
             ("committers", Config { committers: 0, ..Config::default() }),
-            ("segment_bytes", Config { segment_bytes: 1_023, ..Config::default() }),
+            ("segment_bytes", Config { segment_bytes: 511, ..Config::default() }),
             ("segment_bytes", Config { segment_bytes: u64::MAX, ..Config::default() }),
             ("pending_bytes", Config { pending_bytes: u64::MAX, ..Config::default() }),
             ("chunk_min_bytes", Config { chunk_min_bytes: 0, ..Config::default() }),
