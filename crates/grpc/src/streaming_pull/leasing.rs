@@ -34,7 +34,9 @@ impl Leasing {
     pub(crate) async fn next(&mut self, frames: &mpsc::Sender<Frame>, room: Option<Ask>) -> Leased {
         if self.running.is_none() {
             let Some(ask) = room else { return future::pending().await };
-            self.running = Some(lease(self.consumer.clone(), frames.clone(), ask).boxed());
+            // Not a part of the future that is kept: a place that is given to one that nobody polls is lost to all others.
+            frames.reserve().await.ok().map(drop)?;
+            self.running = Some(lease(self.consumer.clone(), ask).boxed());
         }
         let Some(running) = self.running.as_mut() else { return future::pending().await };
         let leased = running.await;
@@ -54,10 +56,7 @@ impl Leasing {
     }
 }
 
-/// Leases once a frame can be sent.
-async fn lease(consumer: Arc<Mutex<Consumer>>, frames: mpsc::Sender<Frame>, ask: Ask) -> Leased {
-    frames.reserve().await.ok().map(drop)?;
-    drop(frames);
+async fn lease(consumer: Arc<Mutex<Consumer>>, ask: Ask) -> Leased {
     Some(consumer.lock().await.next(ask).await)
 }
 
@@ -113,6 +112,16 @@ mod tests {
         leasing.release(&[first[0].ack_id]).await;
         let again = leasing.next(&sender.frames, TWO).await.unwrap().unwrap();
         assert_eq!((again[0].message_id, again[0].attempt), (first[0].message_id, 1));
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_waited_for_a_place_does_not_keep_it_from_a_confirmation() {
+        let (_broker, mut leasing) = leasing().await;
+        let (sender, _deliveries) = outbound::channel();
+        let place = sender.frames.reserve().await.unwrap();
+        assert!(leasing.next(&sender.frames, TWO).now_or_never().is_none());
+        drop(place);
+        assert!(sender.frames.reserve().now_or_never().is_some(), "nobody polls the lease meanwhile");
     }
 
     #[tokio::test]
