@@ -69,7 +69,7 @@ async fn a_full_disk_refuses_publishes_takes_acks_and_resumes_by_itself() {
     let disk = SmallDisk::mount();
     let fanfare = Start::on(&disk.file("data"))
         .set("disk.segment_bytes=4MiB")
-        .set("disk.batch_bytes=10MiB")
+        .set("disk.batch_bytes=13MiB")
         .ready()
         .await;
     client::topic_and_subscription(&fanfare, &json!({}));
