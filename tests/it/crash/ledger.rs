@@ -32,6 +32,7 @@ impl Id {
 pub(super) struct Ledger {
     /// Sent, and the sequence if that was acknowledged.
     sent: HashMap<Id, Option<u64>>,
+    acknowledged: usize,
     queues: BTreeMap<&'static str, Queue>,
     wrong: Vec<String>,
     counts: Counts,
@@ -74,9 +75,16 @@ impl Ledger {
     /// Acknowledged by the broker.
     pub(super) fn published(&mut self, id: &Id, sequence: u64) {
         let before = self.sent.insert(id.clone(), Some(sequence)).flatten();
+        self.acknowledged += usize::from(before.is_none());
         if before.is_some_and(|before| before != sequence) {
             self.wrong.push(format!("{id:?} has the sequences {before:?} and {sequence}"));
         }
+    }
+
+    /// How many were acknowledged that some subscription has not settled.
+    pub(super) fn behind(&self) -> usize {
+        let settled = self.queues.values().map(|queue| queue.settled.len()).min().unwrap_or(0);
+        self.acknowledged.saturating_sub(settled)
     }
 
     /// Received. The order is checked here, before anything that follows from the delivery can happen.

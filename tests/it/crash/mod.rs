@@ -22,10 +22,12 @@ use self::{ledger::Ledger, publisher::Publisher};
 use crate::support::{Fanfare, Start, client, eventually, random};
 
 /// Rounds in CI, and in a run that may take long.
-const ROUNDS: u64 = 12;
+const ROUNDS: u64 = 60;
 const ROUNDS_LONG: u64 = 200;
 /// Things that happen in a round at the most: answers of the broker, of any kind.
 const MOST_EVENTS: u64 = 900;
+/// Acknowledged and not yet settled, after which publishers wait: it has to be consumed in the end.
+const MOST_BEHIND: usize = 2_000;
 
 /// What all clients share.
 #[derive(Debug, Clone)]
@@ -33,11 +35,22 @@ struct Shared {
     ledger: Arc<Mutex<Ledger>>,
     /// Counts the broker's answers, which is the clock of a round.
     events: watch::Sender<u64>,
+    /// The latest round whose broker was killed.
+    killed: watch::Sender<u64>,
 }
 
 impl Shared {
     fn event(&self) {
         self.events.send_modify(|count| *count += 1);
+    }
+
+    /// Waits until consumers have caught up, or the broker of this round is no more.
+    async fn caught_up(&self, round: u64) {
+        let (mut events, mut killed) = (self.events.subscribe(), self.killed.subscribe());
+        tokio::select! {
+            _ = events.wait_for(|_| self.ledger.lock().behind() < MOST_BEHIND) => {}
+            _ = killed.wait_for(|killed| *killed >= round) => {}
+        }
     }
 }
 
@@ -49,7 +62,8 @@ struct Scenario {
 
 impl Scenario {
     fn new(seed: u64) -> Self {
-        let shared = Shared { ledger: Arc::default(), events: watch::Sender::new(0) };
+        let shared =
+            Shared { ledger: Arc::default(), events: watch::Sender::new(0), killed: watch::Sender::new(0) };
         let publishers = publisher::all(seed, &shared);
         Self { shared, publishers, seed }
     }
@@ -70,7 +84,7 @@ impl Scenario {
         let mut clients = self.consumers(&fanfare, number);
         for publisher in &self.publishers {
             let (publisher, address) = (publisher.clone(), fanfare.grpc());
-            clients.spawn(async move { publisher.lock().await.publish_until_it_dies(address).await });
+            clients.spawn(async move { publisher.lock().await.publish_until_it_dies(address, number).await });
         }
         let mut events = self.shared.events.subscribe();
         let until = *events.borrow() + random.below(MOST_EVENTS);
@@ -79,6 +93,7 @@ impl Scenario {
             ended = clients.join_next() => panic!("a client gave up on a broker that lives: {ended:?}"),
         }
         fanfare.kill();
+        self.shared.killed.send_replace(number);
         while let Some(ended) = clients.join_next().await {
             ended.unwrap();
         }

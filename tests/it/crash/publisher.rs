@@ -51,21 +51,22 @@ pub(super) fn all(seed: u64, shared: &Shared) -> Vec<Arc<tokio::sync::Mutex<Publ
 
 impl Publisher {
     /// Until the broker does not answer any more; how that showed.
-    pub(super) async fn publish_until_it_dies(&mut self, address: SocketAddr) -> String {
+    pub(super) async fn publish_until_it_dies(&mut self, address: SocketAddr, round: u64) -> String {
         let channel = match client::connect(address).await {
             Ok(channel) => channel,
             Err(error) => return error.to_string(),
         };
         let client = Client::new(channel);
         let ended = match self.how {
-            How::Unary => self.unary(client).await,
-            How::Stream => self.stream(client).await,
+            How::Unary => self.unary(client, round).await,
+            How::Stream => self.stream(client, round).await,
         };
         format!("{}: {ended:?}", self.name)
     }
 
-    async fn unary(&mut self, mut client: Client) -> Result<(), Status> {
+    async fn unary(&mut self, mut client: Client, round: u64) -> Result<(), Status> {
         loop {
+            self.shared.caught_up(round).await;
             let batch = self.unanswered.take().unwrap_or_else(|| self.batch());
             self.unanswered = Some(batch.clone());
             let messages = batch.iter().map(with_deduplication).collect();
@@ -75,7 +76,7 @@ impl Publisher {
         }
     }
 
-    async fn stream(&mut self, mut client: Client) -> Result<(), Status> {
+    async fn stream(&mut self, mut client: Client, round: u64) -> Result<(), Status> {
         let (requests, sent) = mpsc::channel(8);
         let (batches, mut waiting) = mpsc::channel::<Vec<Id>>(8);
         let mut answers = client.publish_stream(ReceiverStream::new(sent)).await?.into_inner();
@@ -92,6 +93,7 @@ impl Publisher {
         };
         let send = async {
             loop {
+                self.shared.caught_up(round).await;
                 let batch = self.batch();
                 let messages = batch.iter().map(|id| message(id.text(), &id.key)).collect();
                 let request = PublishStreamRequest { topic: "orders".into(), messages, stop_at_error: true };
