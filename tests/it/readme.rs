@@ -44,7 +44,9 @@ fn examples(readme: &str) -> Vec<Example> {
 }
 
 fn run(command: &str, broker: SocketAddr, programs: &Path) -> String {
-    let command = command.replace(ADDRESS, &broker.to_string()).replace("$PWD/target/release", programs.to_str().unwrap());
+    let command = command
+        .replace(ADDRESS, &broker.to_string())
+        .replace("$PWD/target/release", programs.to_str().unwrap());
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", programs.display());
     let mut shell = Command::new("bash");
     shell.args(["-c", &command]).env_clear().env("PATH", path).current_dir(tools::file(".."));
@@ -55,7 +57,9 @@ fn run(command: &str, broker: SocketAddr, programs: &Path) -> String {
 /// With every value of a field named `…Time` or `…Deadline` replaced.
 fn without_times(text: &str) -> String {
     let masked = |line: &str| match line.split_once("\": \"") {
-        Some((name, _)) if name.ends_with("Time") || name.ends_with("Deadline") => format!("{name}\": (a time)\n"),
+        Some((name, _)) if name.ends_with("Time") || name.ends_with("Deadline") => {
+            format!("{name}\": (a time)\n")
+        }
         _ => format!("{line}\n"),
     };
     text.lines().map(masked).collect()
