@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tokio_stream::{StreamExt as _, wrappers::WatchStream};
+
 use crate::{Unavailable, handle::Inner, shared::Shared};
 
 pub(crate) fn start(inner: &Arc<Inner>) {
@@ -71,15 +73,12 @@ pub(crate) async fn run_upkeep(inner: &Arc<Inner>) {
 }
 
 async fn follow_health(inner: Weak<Inner>) {
-    let Some(mut health) = inner.upgrade().map(|inner| inner.shared.journal.health()) else { return };
-    loop {
-        let seen = health.borrow_and_update().clone();
+    let Some(health) = inner.upgrade().map(|inner| inner.shared.journal.health()) else { return };
+    let mut states = WatchStream::new(health);
+    while let Some(state) = states.next().await {
         match inner.upgrade() {
-            Some(inner) => inner.set_health(&seen),
+            Some(inner) => inner.set_health(&state),
             None => return,
-        }
-        if health.changed().await.is_err() {
-            return;
         }
     }
 }

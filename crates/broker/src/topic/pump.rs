@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak, atomic::Ordering};
 
 use tokio::sync::watch;
+use tokio_stream::{StreamExt as _, wrappers::WatchStream};
 use types::Position;
 
 use super::Topic;
@@ -37,10 +38,10 @@ impl Topic {
 }
 
 /// Only messages wake anybody: the acks of one subscription are no news to the others.
-async fn pump(topic: Weak<Topic>, mut tail: watch::Receiver<Position>) {
+async fn pump(topic: Weak<Topic>, tail: watch::Receiver<Position>) {
     let mut announced = *tail.borrow();
-    while tail.changed().await.is_ok() {
-        tail.borrow_and_update();
+    let mut moves = WatchStream::from_changes(tail);
+    while moves.next().await.is_some() {
         let Some(topic) = topic.upgrade() else { return };
         if topic.is_deleted() {
             return;
