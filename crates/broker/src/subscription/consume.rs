@@ -184,7 +184,7 @@ impl Subscription {
             if appended.durable.wait().await.is_ok() {
                 subscription.peek().mark_pending = false;
             }
-            subscription.wake.notify_one();
+            subscription.wake_next();
         });
         Ok(Look::Soon)
     }
@@ -266,7 +266,7 @@ impl Drop for Waits<'_> {
     fn drop(&mut self) {
         // It may have been woken and not have looked: then the next one has to.
         if self.0.waiting.fetch_sub(1, Ordering::AcqRel) > 1 {
-            self.0.wake.notify_one();
+            self.0.wake_next();
         }
     }
 }

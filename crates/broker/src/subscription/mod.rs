@@ -29,6 +29,9 @@ use crate::{
     topic::{Block, Topic},
 };
 
+/// So many waiting consumers are woken together.
+const FEW: usize = 16;
+
 pub(crate) struct Subscription {
     pub(crate) uid: SubscriptionUid,
     pub(crate) name: SubscriptionName,
@@ -199,7 +202,7 @@ impl Subscription {
 
     /// New messages may have come. True if more consumers may be waiting, now or for the next ones.
     pub(crate) fn new_messages(&self) -> bool {
-        self.wake.notify_one();
+        self.wake_next();
         self.waiting.load(Ordering::Acquire) > 0
     }
 
@@ -258,6 +261,16 @@ impl Subscription {
     fn changed(self: &Arc<Self>, state: &mut State, now: Timestamp) {
         self.arm(state);
         if self.waiting.load(Ordering::Acquire) > 0 && !state.mark_pending && self.has_more(state, now) {
+            self.wake_next();
+        }
+    }
+
+    /// Wakes the consumer that has waited longest. One that is busy elsewhere (its client does not read) may be woken and not look
+    /// for long; so where only a few wait, all of them look.
+    fn wake_next(&self) {
+        if (2..=FEW).contains(&self.waiting.load(Ordering::Acquire)) {
+            self.wake.notify_waiters();
+        } else {
             self.wake.notify_one();
         }
     }

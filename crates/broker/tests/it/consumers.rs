@@ -240,3 +240,15 @@ async fn whoever_waits_only_for_a_delivery_mark_is_not_forgotten() {
     assert_eq!(ready(hasty).await, Some(Ok(Vec::new())));
     assert_eq!(ready(hastier).await, Some(Ok(Vec::new())));
 }
+
+#[tokio::test]
+async fn a_consumer_that_waits_and_does_not_look_does_not_keep_a_message_from_another() {
+    let fixture = Fixture::with_subscription(SubscriptionSettings::default()).await;
+    let (mut stalled, mut lively) = (fixture.consumer("a"), fixture.consumer("a"));
+    let (never_again, next) = (stalled.next(MANY), lively.next(MANY));
+    tokio::pin!(never_again, next);
+    assert!(ready(&mut never_again).await.is_none());
+    assert!(ready(&mut next).await.is_none());
+    fixture.publish(&["1"]).await;
+    assert_eq!(texts(&ready(next).await.unwrap().unwrap()), ["1"]);
+}
