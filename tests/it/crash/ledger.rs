@@ -81,10 +81,11 @@ impl Ledger {
         }
     }
 
-    /// How many were acknowledged that some subscription has not settled.
+    /// How many were acknowledged that some subscription has not seen. (Not: settled. Of an ack that was not answered
+    /// nobody knows whether it holds.)
     pub(super) fn behind(&self) -> usize {
-        let settled = self.queues.values().map(|queue| queue.settled.len()).min().unwrap_or(0);
-        self.acknowledged.saturating_sub(settled)
+        let seen = self.queues.values().map(|queue| queue.delivered.len()).min().unwrap_or(0);
+        self.acknowledged.saturating_sub(seen)
     }
 
     /// Received. The order is checked here, before anything that follows from the delivery can happen.

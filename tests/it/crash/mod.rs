@@ -26,7 +26,7 @@ const ROUNDS: u64 = 60;
 const ROUNDS_LONG: u64 = 200;
 /// Things that happen in a round at the most: answers of the broker, of any kind.
 const MOST_EVENTS: u64 = 900;
-/// Acknowledged and not yet settled, after which publishers wait: it has to be consumed in the end.
+/// Acknowledged and not yet delivered, after which publishers wait: it has to be consumed in the end.
 const MOST_BEHIND: usize = 2_000;
 
 /// What all clients share.
