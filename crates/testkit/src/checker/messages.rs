@@ -196,7 +196,8 @@ impl Messages {
             return;
         };
         let original = &self.known[&original];
-        let window = self.windows.get(&receipt.log).copied().unwrap_or(0);
+        // The topic's creation may not have been answered yet: then nobody knows its window.
+        let window = self.windows.get(&receipt.log).copied().unwrap_or(u64::MAX);
         if original.message.dedup != Some(id) {
             wrong("a message stands for one with another deduplication ID", original.invoked_line);
         } else if matches!(original.fate, Fate::Accepted { at } if at.saturating_add(window) <= publish.at) {

@@ -24,7 +24,7 @@ use subscription::{Over, Settle, Subscription};
 pub use violation::{Rule, Violation};
 
 use crate::history::{
-    Call, Delivered, Entry, Event, FinalCounts, Invoked, Sequence, SettleKind, SubscriptionRules,
+    Call, Delivered, Entry, Event, FinalCounts, Invoked, Sequence, SettleKind, Sought, SubscriptionRules,
     SubscriptionUid,
 };
 
@@ -58,7 +58,7 @@ impl Checker {
             }
             Event::Invoked { call, request } => self.invoked(*call, request, line, at),
             Event::Failed { call } => self.failed(*call, line),
-            Event::Unknown { call } => self.unknown(*call, line),
+            Event::Unknown { call } => self.unknown(*call),
             Event::PublishOk { call, receipts } => {
                 self.messages.published(*call, receipts, line, at, &mut self.violations);
             }
@@ -66,7 +66,7 @@ impl Checker {
                 self.changes.remove(call);
                 self.subscriptions.insert(rules.subscription, Subscription::new(*rules, line));
             }
-            Event::ChangeOk { call, from } => self.changed(*call, *from, line),
+            Event::ChangeOk { call, sought } => self.changed(*call, *sought, line),
             Event::SettleOk { call, outcomes } => {
                 let Some(settle) = self.settles.remove(call) else { return };
                 let Some(subscription) = self.subscriptions.get_mut(&settle.subscription) else { return };
@@ -75,7 +75,9 @@ impl Checker {
             Event::Delivered(delivered) => self.delivered(delivered, line, at),
             Event::Found { rules, paused } => self.found(rules, *paused, line),
             Event::FoundAll => self.found_all(line),
-            Event::Crash => self.subscriptions.values_mut().for_each(Subscription::crashed),
+            Event::Crash => {
+                self.subscriptions.values_mut().for_each(|subscription| subscription.crashed(line));
+            }
             Event::DeadLetter { subscription, sequence } => self.dead_letter(*subscription, *sequence, line),
             Event::DrainDone { subscription, counts } => {
                 self.drained.push((*subscription, *counts, line, at));
@@ -146,24 +148,16 @@ impl Checker {
         }
     }
 
-    fn unknown(&mut self, call: Call, line: u64) {
+    fn unknown(&mut self, call: Call) {
         self.messages.unknown(call);
         if let Some(settle) = self.settles.remove(&call).filter(|settle| settle.kind == SettleKind::Ack) {
             self.with(settle.subscription, |found| found.maybe_acked += settle.claims.len() as u64);
         }
-        match self.changes.remove(&call) {
-            Some(Invoked::SetPaused { subscription, .. }) => {
-                self.with(subscription, |found| found.pauses_pending -= 1);
-            }
-            Some(Invoked::Seek { subscription }) => self.with(subscription, |found| {
-                let begun = found.seeks.remove(&call).unwrap_or(line);
-                found.sought(begun, None, line);
-            }),
-            _ => {}
-        }
+        // A change that nobody waits for may still take effect at any time, until a crash.
+        self.changes.remove(&call);
     }
 
-    fn changed(&mut self, call: Call, from: Option<Sequence>, line: u64) {
+    fn changed(&mut self, call: Call, sought: Option<Sought>, line: u64) {
         match self.changes.remove(&call) {
             Some(Invoked::Unsubscribe { subscription }) => {
                 self.with(subscription, |found| found.deleted = Some(line));
@@ -178,7 +172,7 @@ impl Checker {
             }),
             Some(Invoked::Seek { subscription }) => self.with(subscription, |found| {
                 let begun = found.seeks.remove(&call).unwrap_or(line);
-                found.sought(begun, from, line);
+                found.sought(begun, sought, line);
             }),
             _ => {}
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Rule, Violation};
-use crate::history::{Call, Delivered, Lease, Sequence, SettleKind, Settlement, SubscriptionRules};
+use crate::history::{Call, Delivered, Lease, Sequence, SettleKind, Settlement, Sought, SubscriptionRules};
 
 /// What one message has been through at one subscription.
 #[derive(Debug, Default)]
@@ -104,9 +104,13 @@ impl Subscription {
     }
 
     /// All leases are over, and whether it is still there has to be looked up.
-    pub(crate) fn crashed(&mut self) {
+    pub(crate) fn crashed(&mut self, line: u64) {
         self.epoch += 1;
         self.found = false;
+        self.pauses_pending = 0;
+        if let Some(begun) = self.seeks.drain().map(|(_, begun)| begun).min() {
+            self.sought(begun, None, line);
+        }
     }
 
     /// Old and new rules hold, until the change is answered and after.
@@ -242,11 +246,11 @@ impl Subscription {
     }
 
     /// After a seek: everything is to be delivered again, unless it was dead-lettered, or settled after the seek began.
-    pub(crate) fn sought(&mut self, begun: u64, from: Option<Sequence>, line: u64) {
+    pub(crate) fn sought(&mut self, begun: u64, to: Option<Sought>, line: u64) {
         self.epoch += 1;
         self.sought_line = line;
         self.sought = true;
-        self.adrift = from.is_none();
+        self.adrift = to.is_none();
         let drops = self.rules.drops;
         for progress in self.progress.values_mut() {
             progress.failures = 0;
@@ -256,8 +260,8 @@ impl Subscription {
             progress.maybe_over = progress.maybe_over.max(acked).filter(|line| *line > begun);
         }
         self.lines.clear();
-        if let Some(from) = from {
-            (self.rules.required_from, self.rules.allowed_from) = (from, from);
+        if let Some(to) = to {
+            (self.rules.required_from, self.rules.allowed_from) = (to.required_from, to.allowed_from);
         } else {
             self.rules.allowed_from = 0;
         }

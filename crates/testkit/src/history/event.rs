@@ -82,8 +82,8 @@ pub enum Event {
     ChangeOk {
         /// Which call.
         call: Call,
-        /// Of a seek: the first sequence that may be delivered.
-        from: Option<Sequence>,
+        /// Of a seek: where the subscription is now.
+        sought: Option<Sought>,
     },
     /// Acks or nacks are durable, extensions or releases in force.
     SettleOk {
@@ -121,6 +121,15 @@ pub enum Event {
         /// The figures.
         counts: FinalCounts,
     },
+}
+
+/// Where a seek went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sought {
+    /// The first sequence that may be delivered.
+    pub allowed_from: Sequence,
+    /// Every message from here on must be: before it, the topic keeps only some.
+    pub required_from: Sequence,
 }
 
 /// What a call asks for.

@@ -10,7 +10,7 @@ mod recorder;
 
 pub use event::{
     Call, DedupId, Delivered, Entry, Event, FinalCounts, Invoked, Lease, Log, Message, Receipt, Sequence,
-    SettleKind, Settlement, SubscriptionRules, SubscriptionUid, Uid,
+    SettleKind, Settlement, Sought, SubscriptionRules, SubscriptionUid, Uid,
 };
 pub use recorder::Recorder;
 

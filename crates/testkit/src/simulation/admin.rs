@@ -17,7 +17,7 @@ use super::{
     publish::may_have_happened,
     world::{Done, World, topic},
 };
-use crate::history::{Call, Event, Invoked, SubscriptionRules};
+use crate::history::{Call, Event, Invoked, Sought, SubscriptionRules};
 
 /// A name that a subscription can have, and the subscription that has it, for all that is known.
 #[derive(Debug)]
@@ -84,7 +84,9 @@ impl World {
         let creating = async move {
             let created = broker.create_topic(topic(), settings).await;
             let done: Done = Box::new(move |world| {
-                if let Ok(info) = created {
+                // Whoever gave up on a creation before may find it done, with the settings of then.
+                let exists = created.or_else(|_| world.broker().topic(&topic()));
+                if let Ok(info) = exists {
                     world.topic_is_there(&info);
                 }
             });
@@ -220,12 +222,19 @@ impl World {
                 let unknown =
                     matches!(&answer, Err(SeekError::Unavailable(reason)) if may_have_happened(reason));
                 match answer {
-                    Ok((_, from)) => world.record(Event::ChangeOk { call, from: Some(from) }),
+                    Ok((_, from)) => world.sought(call, from),
                     Err(_) => world.answer(call, false, unknown),
                 }
             });
             done
         });
+    }
+
+    fn sought(&mut self, call: Call, allowed_from: u64) {
+        // Of what the log does not keep any more, only that is there which some subscription needed.
+        let kept_from = self.broker().topic_stats(&topic()).map_or(u64::MAX, |stats| stats.first_position);
+        let sought = Sought { allowed_from, required_from: allowed_from.max(kept_from) };
+        self.record(Event::ChangeOk { call, sought: Some(sought) });
     }
 
     fn begin_change(&mut self, index: usize, request: Invoked, work: impl Future<Output = Done> + 'static) {
@@ -241,7 +250,7 @@ impl World {
 
     fn answer(&mut self, call: Call, ok: bool, unknown: bool) {
         self.record(match (ok, unknown) {
-            (true, _) => Event::ChangeOk { call, from: None },
+            (true, _) => Event::ChangeOk { call, sought: None },
             (false, true) => Event::Unknown { call },
             (false, false) => Event::Failed { call },
         });

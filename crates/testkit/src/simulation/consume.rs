@@ -36,9 +36,12 @@ impl World {
         self.pull_from(index, ask);
     }
 
-    /// The same of one subscription. False if there is none.
-    pub(crate) fn pull_from(&mut self, index: usize, ask: Ask) -> bool {
-        let Ok(subscriber) = self.broker().subscriber(&self.names[index].name) else { return false };
+    /// The same of one subscription, if it is known to exist.
+    pub(crate) fn pull_from(&mut self, index: usize, ask: Ask) {
+        if self.names[index].uid.is_none() {
+            return;
+        }
+        let Ok(subscriber) = self.broker().subscriber(&self.names[index].name) else { return };
         let pulling = async move {
             let pulled = match subscriber.consumer() {
                 Ok(mut consumer) => consumer.next(ask).await,
@@ -48,7 +51,6 @@ impl World {
             done
         };
         self.ops.push(Op { call: None, name: None, future: Box::pin(pulling), silent: false });
-        true
     }
 
     fn pulled(&mut self, subscriber: &Subscriber, pulled: Result<Vec<Delivery>, ConsumeError>) {

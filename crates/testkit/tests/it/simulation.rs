@@ -79,12 +79,12 @@ fn check_all(engine: Engine, test: &str, seeds: u64) {
 
 #[test]
 fn what_is_promised_holds_over_the_memory_engine() {
-    check_all(Engine::Memory, "memory_engine", 1_000);
+    check_all(Engine::Memory, "memory_engine", 700);
 }
 
 #[test]
 fn what_is_promised_holds_over_the_disk_engine() {
-    check_all(Engine::Disk, "disk_engine", 400);
+    check_all(Engine::Disk, "disk_engine", 250);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 use testkit::history::{
     Delivered, Entry, Event, FinalCounts, Invoked, Message, Receipt, Recorder, SettleKind, Settlement,
-    SubscriptionRules,
+    Sought, SubscriptionRules,
 };
 
 #[derive(Default)]
@@ -64,9 +64,9 @@ impl Writer {
         self.recorder.invoke(self.at * 1_000, request)
     }
 
-    fn change(&mut self, request: Invoked, from: Option<u64>) {
+    fn change(&mut self, request: Invoked, sought: Option<Sought>) {
         let call = self.invoke(request);
-        self.record(Event::ChangeOk { call, from });
+        self.record(Event::ChangeOk { call, sought });
     }
 
     fn publish(&mut self, messages: Vec<Message>, receipts: Vec<Receipt>) {
@@ -187,7 +187,7 @@ impl Writer {
             self.at += 1_000;
         }
         self.deliver_and_ack(12, 5, 1);
-        self.change(Invoked::Seek { subscription: 12 }, Some(5));
+        self.change(Invoked::Seek { subscription: 12 }, Some(Sought { allowed_from: 5, required_from: 5 }));
         let lease = self.deliver(12, 5, 1, 1, false);
         self.settle(12, SettleKind::Ack, (5, lease), None);
         self.change(Invoked::Unsubscribe { subscription: 12 }, None);
