@@ -26,7 +26,8 @@ impl Start {
     /// On free ports, with nothing of this process's environment.
     fn new() -> Self {
         let mut command = Command::new(tools::fanfare());
-        command.env_clear().args(["serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]);
+        command.env_clear().env("RUST_BACKTRACE", "1");
+        command.args(["serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]);
         Self(command)
     }
 
