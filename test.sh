@@ -40,7 +40,8 @@ export FANFARE_BIN
 
 section "fuzz targets: they build"
 for manifest in crates/*/fuzz/Cargo.toml; do
-    cargo build --quiet --locked --manifest-path "$manifest" --target-dir "${CARGO_TARGET_DIR:-$PWD/target}/fuzz"
+    # Not --locked: each has a lock file of its own, which the crate above it may have outgrown.
+    cargo build --quiet --manifest-path "$manifest" --target-dir "${CARGO_TARGET_DIR:-$PWD/target}/fuzz"
 done
 
 benches=$(cargo metadata --format-version 1 --no-deps --locked |
