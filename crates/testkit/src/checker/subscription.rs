@@ -68,6 +68,7 @@ pub(crate) struct Subscription {
     pub(crate) maybe_acked: u64,
     /// Counts crashes and seeks: leases of an earlier epoch are over.
     pub(crate) epoch: u64,
+    crash_line: u64,
 }
 
 /// How far the deliveries of one key are.
@@ -100,12 +101,14 @@ impl Subscription {
             acked: 0,
             maybe_acked: 0,
             epoch: 0,
+            crash_line: 0,
         }
     }
 
     /// All leases are over, and whether it is still there has to be looked up.
     pub(crate) fn crashed(&mut self, line: u64) {
         self.epoch += 1;
+        self.crash_line = line;
         self.found = false;
         self.pauses_pending = 0;
         if let Some(begun) = self.seeks.drain().map(|(_, begun)| begun).min() {
@@ -160,10 +163,10 @@ impl Subscription {
                 if delivered.attempt < last.attempt {
                     wrong(Rule::Attempts, "attempts went backwards", 0);
                 }
-                if delivered.lease <= last.lease {
-                    wrong(Rule::Lease, "a lease that is not newer than the one before", 0);
-                }
             }
+        }
+        if progress.last.is_some_and(|last| delivered.lease <= last.lease) {
+            wrong(Rule::Lease, "a lease that is not newer than the one before", 0);
         }
         progress.take(delivered, line, at, epoch);
     }
@@ -221,6 +224,14 @@ impl Subscription {
                 progress.maybe_over = Some(line);
             }
             return;
+        }
+        let crashed = last.line < self.crash_line && self.crash_line < settle.line;
+        let ended = settle.at >= last.deadline || crashed;
+        let superseded = last.lease != lease && last.line < settle.line;
+        let settled = progress.over.is_some_and(|(_, over)| over < settle.line);
+        if ended || superseded || settled {
+            let what = format!("sequence {sequence} was settled under a lease that was over");
+            out.push(Violation::new(Rule::Lease, what, &[last.line, settle.line, line]));
         }
         match settle.kind {
             SettleKind::Ack => progress.over = Some((Over::Acked, line)),

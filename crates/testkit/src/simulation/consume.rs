@@ -19,6 +19,11 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// The same under another broker's handle.
+    pub(crate) fn through(&self, subscriber: &Subscriber) -> Self {
+        Self { subscriber: subscriber.clone(), ack_id: self.ack_id }
+    }
+
     pub(crate) fn subscription(&self) -> u64 {
         self.ack_id.subscription.0
     }

@@ -25,5 +25,17 @@ impl World {
             }
         }
         self.record(Event::FoundAll);
+        self.keep_hands();
+    }
+
+    /// Clients outlive the broker: they settle what they got before, and have to be refused.
+    fn keep_hands(&mut self) {
+        let hands = std::mem::take(&mut self.hands);
+        let broker = self.broker().clone();
+        for name in self.names.iter().filter(|name| name.uid.is_some()) {
+            let Ok(subscriber) = broker.subscriber(&name.name) else { continue };
+            let ours = hands.iter().filter(|held| Some(held.subscription()) == name.uid.map(|uid| uid.0));
+            self.hands.extend(ours.map(|held| held.through(&subscriber)));
+        }
     }
 }

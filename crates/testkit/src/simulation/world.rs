@@ -118,7 +118,6 @@ impl World {
         while !self.ops.is_empty() {
             self.cut_off(0);
         }
-        self.hands.clear();
         self.broker = None;
         self.record(Event::Crash);
     }

@@ -63,6 +63,22 @@ fn remove_first(history: &mut History, is: impl Fn(&Event) -> bool) {
     history.remove(index);
 }
 
+/// Where the last settlement of a message begins.
+fn settle(history: &History, subscription: u64, sequence: u64) -> usize {
+    let is = |entry: &Entry| {
+        matches!(&entry.event, Event::Invoked { request: Invoked::Settle { subscription: s, claims, .. }, .. }
+            if *s == subscription && claims[0].0 == sequence)
+    };
+    history.iter().rposition(is).expect("the good history has it")
+}
+
+fn claim(history: &mut History, index: usize) -> &mut (u64, u64) {
+    match &mut history[index].event {
+        Event::Invoked { request: Invoked::Settle { claims, .. }, .. } => &mut claims[0],
+        other => panic!("{other:?} settles nothing"),
+    }
+}
+
 fn drop_settle(history: &mut History, subscription: u64, sequence: u64) {
     let is = |entry: &Entry| match &entry.event {
         Event::Invoked { request: Invoked::Settle { subscription: s, claims, .. }, call } => {
@@ -225,6 +241,38 @@ fn attempts() -> Vec<Mutation> {
             h[index].at = 20_500_000;
         }),
         ("a lease that is older than the one before", Rule::Lease, |h| edit(h, 10, 5, 2, |d| d.lease = 0)),
+        ("an ack under a lease that has run out", Rule::Lease, |h| {
+            let index = settle(h, 10, 7);
+            h[index].at += 31_000_000;
+        }),
+        ("an ack under a lease of another", Rule::Lease, |h| {
+            let (index, first) = (settle(h, 10, 12), delivery(h, 10, 12, 1));
+            let Event::Delivered(Delivered { lease, .. }) = h[first].event else { return };
+            claim(h, index).1 = lease;
+        }),
+        ("an ack under a lease from before a crash", Rule::Lease, |h| {
+            let (first, second) = (delivery(h, 10, 9, 1), delivery(h, 10, 9, 2));
+            let Event::Delivered(Delivered { lease, .. }) = h[first].event else { return };
+            h.remove(second);
+            let index = settle(h, 10, 9);
+            claim(h, index).1 = lease;
+        }),
+        ("an ack is accepted twice", Rule::Lease, |h| {
+            let index = settle(h, 10, 7);
+            let mut again = [h[index].clone(), h[index + 1].clone()];
+            for entry in &mut again {
+                let (Event::Invoked { call, .. } | Event::SettleOk { call, .. }) = &mut entry.event else {
+                    return;
+                };
+                *call = 901;
+            }
+            h.splice(index + 2..index + 2, again);
+        }),
+        ("leases start again after a crash", Rule::Lease, |h| {
+            let first = delivery(h, 10, 9, 1);
+            let Event::Delivered(Delivered { lease: before, .. }) = h[first].event else { return };
+            edit(h, 10, 9, 2, |d| d.lease = before);
+        }),
         ("settled and never delivered", Rule::Lease, |h| {
             let index = delivery(h, 10, 13, 1);
             h.remove(index);
