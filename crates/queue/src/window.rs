@@ -103,7 +103,12 @@ impl Window {
 
     /// Adds a message above all others and says where it is.
     pub(crate) fn push(&mut self, entry: Entry) -> usize {
-        debug_assert!(self.last().is_none_or(|last| last < entry.offer.sequence));
+        debug_assert!(
+            self.last().is_none_or(|last| last < entry.offer.sequence),
+            "{} comes after {:?}",
+            entry.offer.sequence,
+            self.last()
+        );
         self.entries.push_back(entry);
         self.len += 1;
         self.entries.len() - 1

@@ -29,6 +29,13 @@ struct Process {
     http: SocketAddr,
 }
 
+/// A shell with none of this process's settings.
+fn clean_shell() -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.env_clear();
+    shell
+}
+
 impl Process {
     fn start(data: &Path) -> Self {
         Self::spawn(&mut fanfare(&[]), data, &[])
@@ -118,7 +125,7 @@ fn more_connections_than_the_limit_of_open_files_leaves_room_for_end_it_with_cod
     let data = directory.path().join("data");
     let fanfare = env!("CARGO_BIN_EXE_fanfare");
     let script = r#"ulimit -n 2048 && exec "$0" serve --data-dir "$1" --set grpc.max_connections=2000"#;
-    let mut shell = Command::new("sh");
+    let mut shell = clean_shell();
     let (outcome, said) = output(shell.args(["-c", script, fanfare]).arg(&data));
     assert_eq!(outcome.status.code(), Some(2), "{said}");
     let expected = "fanfare: flag --set: grpc.max_connections is 2000, must be at most 1024: ";
@@ -130,7 +137,7 @@ fn more_connections_than_the_limit_of_open_files_leaves_room_for_end_it_with_cod
 async fn it_raises_the_limit_of_open_files_as_far_as_it_may_and_logs_it() {
     let directory = tempfile::tempdir().unwrap();
     let script = r#"ulimit -Sn 256 && ulimit -Hn 4096 && exec "$0" "$@""#;
-    let mut shell = Command::new("sh");
+    let mut shell = clean_shell();
     shell.args(["-c", script, env!("CARGO_BIN_EXE_fanfare")]);
     let mut process =
         Process::spawn(&mut shell, &directory.path().join("data"), &["grpc.max_connections=1000"]);
