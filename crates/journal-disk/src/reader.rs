@@ -37,15 +37,19 @@ pub(crate) fn read(
     let block = (max_bytes as u64).saturating_add(index::STRIDE).min(BLOCK_MAX);
     let mut cursor = Cursor { engine, log, handle, block, next: from, open: None };
     let (mut frames, mut bytes) = (Vec::new(), 0);
+    // A segment is entered at an index entry before the position that is wanted: at first, and again when the durable end of
+    // the segment being written has moved on meanwhile.
+    let mut wanted = from;
     while bytes < max_bytes || frames.is_empty() {
         match cursor.next() {
-            Ok(Some(found)) if found.header.end() <= from => {}
+            Ok(Some(found)) if found.header.end() <= wanted => {}
             Ok(Some(found)) => {
+                wanted = found.header.end();
                 bytes += found.batch.bytes().len();
                 frames.push(Frame { first: found.header.first, at: found.header.at, batch: found.batch });
             }
             Ok(None) => break,
-            Err(ReadError::Corrupt { to, .. }) if to <= from => {}
+            Err(ReadError::Corrupt { to, .. }) if to <= wanted => {}
             Err(_) if !frames.is_empty() => break,
             Err(error) => return Err(error),
         }

@@ -38,6 +38,7 @@ macro_rules! conformance_tests {
             a_read_at_or_past_the_end_is_empty
             the_tail_moves_to_the_end_of_what_is_durable
             appends_of_many_tasks_are_all_kept_in_the_order_of_their_positions
+            a_read_beside_appends_gives_each_frame_once_and_in_order
             logs_do_not_see_each_other
             what_is_durable_is_found_by_the_next_process
             time_never_runs_backwards_within_a_log
@@ -205,6 +206,29 @@ pub async fn appends_of_many_tasks_are_all_kept_in_the_order_of_their_positions(
     assert_eq!(positions, (1..=400).collect::<Vec<_>>());
     let expected: Vec<_> = placed.into_iter().map(|(_, record)| record).collect();
     assert_eq!(records(&read_all(&*log, 1).await), expected);
+}
+
+/// The durable end moves while a reader is on its way to it.
+pub async fn a_read_beside_appends_gives_each_frame_once_and_in_order(engine: &dyn Engine) {
+    let journal = engine.open().await;
+    let log = journal.open(LogId(1)).await.unwrap();
+    let appender = {
+        let log = log.clone();
+        tokio::spawn(async move {
+            for number in 0..400 {
+                append(&*log, number, Batch::of([vec![7; 300]])).await;
+            }
+        })
+    };
+    let mut reads = 0;
+    while !appender.is_finished() || reads == 0 {
+        let frames = log.read(1, usize::MAX).await.unwrap();
+        let ends = frames.iter().map(Frame::end);
+        assert!(frames.iter().skip(1).map(|frame| frame.first).eq(ends.take(frames.len().saturating_sub(1))));
+        reads += usize::from(!frames.is_empty());
+        tokio::task::yield_now().await;
+    }
+    appender.await.unwrap();
 }
 
 /// See the name.
