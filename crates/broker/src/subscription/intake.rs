@@ -81,7 +81,10 @@ impl State {
         if offers.len() == most && to == end {
             to = frames.last().map_or(end, |frame| frame.end.min(end));
         }
-        debug_assert!(offers.is_sorted_by_key(|offer| offer.sequence), "the log was read out of order: {offers:?}");
+        debug_assert!(
+            offers.is_sorted_by_key(|offer| offer.sequence),
+            "the log was read out of order: {offers:?}"
+        );
         self.queue.read_on(&offers, to);
         self.ordinal = next_ordinal;
         offers.len()
