@@ -12,11 +12,12 @@ use std::{
     io::{self, Write},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use parking_lot::Mutex;
 use serde_json::json;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use self::{ledger::Ledger, publisher::Publisher};
 use crate::support::{Fanfare, Start, client, eventually, random};
@@ -28,6 +29,9 @@ const ROUNDS_LONG: u64 = 200;
 const MOST_EVENTS: u64 = 900;
 /// Acknowledged and not yet delivered, after which publishers wait: it has to be consumed in the end.
 const MOST_BEHIND: usize = 2_000;
+
+/// After which something hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What all clients share.
 #[derive(Debug, Clone)]
@@ -89,12 +93,12 @@ impl Scenario {
         let mut events = self.shared.events.subscribe();
         let until = *events.borrow() + random.below(MOST_EVENTS);
         tokio::select! {
-            reached = events.wait_for(|count| *count >= until) => drop(reached.unwrap()),
+            reached = in_time("progress", events.wait_for(|count| *count >= until)) => drop(reached.unwrap()),
             ended = clients.join_next() => panic!("a client gave up on a broker that lives: {ended:?}"),
         }
         fanfare.kill();
         self.shared.killed.send_replace(number);
-        while let Some(ended) = clients.join_next().await {
+        while let Some(ended) = in_time("the clients to notice", clients.join_next()).await {
             ended.unwrap();
         }
         self.shared.ledger.lock().crash();
@@ -132,6 +136,11 @@ async fn is_empty(fanfare: &Fanfare) {
         })
         .await;
     }
+}
+
+/// What should take no time at all.
+async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {what}"))
 }
 
 fn create(fanfare: &Fanfare) {

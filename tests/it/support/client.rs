@@ -1,29 +1,41 @@
 //! The generated client, for load and for what grpcurl cannot do.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
 
 use fanfare_proto::v1::{
     NewMessage, PublishRequest, PublishResult, PullRequest, ReceivedMessage, StreamingPullRequest,
     StreamingPullResponse, publisher_service_client::PublisherServiceClient,
     subscriber_service_client::SubscriberServiceClient,
 };
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use prost_types::Duration;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::{net::TcpStream, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Status, Streaming,
     transport::{Channel, Endpoint},
 };
+use tower::service_fn;
 
 use super::Fanfare;
 
 pub(crate) type Publisher = PublisherServiceClient<Channel>;
 pub(crate) type Subscriber = SubscriberServiceClient<Channel>;
 
-/// A connection of its own.
+/// A connection of its own, which is not opened again when it breaks: by then another broker may have the port.
 pub(crate) async fn connect(address: SocketAddr) -> Result<Channel, tonic::transport::Error> {
-    Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await
+    let once = Mutex::new(Some(TcpStream::connect(address)));
+    let connector = service_fn(move |_| {
+        let connecting = once.lock().take();
+        async {
+            let stream = connecting.ok_or(io::Error::other("the connection broke"))?.await?;
+            stream.set_nodelay(true)?;
+            Ok::<_, io::Error>(TokioIo::new(stream))
+        }
+    });
+    Endpoint::from_shared(format!("http://{address}")).unwrap().connect_with_connector(connector).await
 }
 
 pub(crate) async fn publisher(fanfare: &Fanfare) -> Publisher {
