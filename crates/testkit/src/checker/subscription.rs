@@ -219,6 +219,10 @@ impl Subscription {
         };
         let Some(last) = progress.last.as_mut() else { return };
         let current = last.lease == lease && last.epoch == self.epoch;
+        let deadline = last.deadline;
+        if settle.kind == SettleKind::Extend && last.lease == lease {
+            last.deadline = outcome.until.unwrap_or(deadline);
+        }
         if !self.seeks.is_empty() || settle.line < self.sought_line {
             if settle.kind == SettleKind::Ack {
                 progress.maybe_over = Some(line);
@@ -226,7 +230,7 @@ impl Subscription {
             return;
         }
         let crashed = last.line < self.crash_line && self.crash_line < settle.line;
-        let ended = settle.at >= last.deadline || crashed;
+        let ended = settle.at >= deadline || crashed;
         let superseded = last.lease != lease && last.line < settle.line;
         let settled = progress.over.is_some_and(|(_, over)| over < settle.line);
         if ended || superseded || settled {
@@ -251,7 +255,6 @@ impl Subscription {
                     out.push(Violation::new(Rule::Timing, what, &[last.line, line]));
                 }
             }
-            SettleKind::Extend if current => last.deadline = outcome.until.unwrap_or(last.deadline),
             SettleKind::Extend | SettleKind::Release => {}
         }
     }
