@@ -81,8 +81,14 @@ mod tests {
     #[tokio::test]
     async fn a_subscription_has_one_deadline_however_often_its_leases_change() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000)));
-        let broker =
-            Broker::open(Arc::new(MemoryJournal::default()), clock.clone(), Config::default()).await.unwrap();
+        let broker = Broker::open(
+            Arc::new(MemoryJournal::default()),
+            clock.clone(),
+            Arc::new(crate::PlainBodies),
+            Config::default(),
+        )
+        .await
+        .unwrap();
         let topic: TopicName = "t".parse().unwrap();
         broker.create_topic(topic.clone(), TopicSettings::default()).await.unwrap();
         let name = "s".parse().unwrap();

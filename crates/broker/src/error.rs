@@ -3,7 +3,7 @@
 
 use journal::{JournalError, Poisoned, ReadError};
 use queue::LeaseError;
-use types::{Invalid, Position, SubscriptionName, TopicName};
+use types::{Invalid, MessageId, Position, SubscriptionName, TopicName};
 
 use crate::record::Malformed;
 
@@ -216,6 +216,28 @@ pub enum UpdateSubscriptionError {
     /// The settings as changed break a rule, or change what is fixed at creation.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// The unread backlog is under as many earlier filter policies as it can be. It can be settled, re-evaluated or left by a seek.
+    #[error(
+        "{limit} earlier filter policies decide over the unread backlog, which is the limit; settle it or seek"
+    )]
+    TooManyPolicies {
+        /// How many it can be.
+        limit: usize,
+    },
+    /// Try again later.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why a filter policy was not tried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TestFilterError {
+    /// There is no such topic.
+    #[error(transparent)]
+    TopicNotFound(#[from] TopicNotFound),
+    /// There is no such message, it is not kept any more, or it is damaged.
+    #[error("there is no message {0}, or it is no longer kept")]
+    MessageNotFound(MessageId),
     /// Try again later.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

@@ -8,8 +8,8 @@ use tokio::sync::{Mutex, watch};
 use types::{Clock, SubscriptionName, Timestamp, TopicName};
 
 use crate::{
-    Config, HealthState, OpenError, SubscriptionNotFound, TopicNotFound, Totals, Unavailable, background,
-    catalog::Catalog, shared::Shared, subscription::Subscription, time::Time, topic::Topic,
+    Config, HealthState, OpenError, ReadContent, SubscriptionNotFound, TopicNotFound, Totals, Unavailable,
+    background, catalog::Catalog, shared::Shared, subscription::Subscription, time::Time, topic::Topic,
 };
 
 /// Locks that serialise the creation and deletion of subscriptions with the same name.
@@ -39,12 +39,13 @@ impl Broker {
     pub async fn open(
         journal: Arc<dyn Journal>,
         clock: Arc<dyn Clock>,
+        contents: Arc<dyn ReadContent>,
         config: Config,
     ) -> Result<Self, OpenError> {
         config.validate()?;
         let time = Time::new(clock);
         let catalog = Catalog::open(&journal, &time).await?;
-        let shared = Arc::new(Shared::new(config, journal, time, catalog.boot()));
+        let shared = Arc::new(Shared::new(config, journal, time, contents, catalog.boot()));
         let topics = DashMap::new();
         let subscriptions = DashMap::new();
         for opening in catalog.topics() {

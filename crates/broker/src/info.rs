@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use queue::Counts;
+use serde::{Deserialize, Serialize};
 use types::{
     AckId, LogId, MessageId, MessageMeta, Position, Sequence, SubscriptionName, SubscriptionSettings,
     SubscriptionUid, Timestamp, TopicName, TopicSettings,
@@ -39,6 +40,26 @@ pub struct SubscriptionInfo {
     pub paused: bool,
     /// The log position at which its latest change (creation, update, pause, resume, seek) took effect.
     pub position: Position,
+}
+
+/// What a change of filter policy does to the messages that are in the queue when it takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BacklogAction {
+    /// They stay.
+    #[default]
+    Keep,
+    /// Those that the new policy does not match leave it, counted.
+    Reevaluate,
+}
+
+/// A subscription after a change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Updated {
+    /// As it is now; its `position` is where the change took effect.
+    pub info: SubscriptionInfo,
+    /// Messages read already that left the queue because the new policy does not match them.
+    pub left: u64,
 }
 
 /// A message to publish.

@@ -15,9 +15,11 @@ mod background;
 mod cache;
 mod catalog;
 mod config;
+mod contents;
 mod deadlines;
 mod deduplication;
 mod error;
+mod filters;
 #[cfg(feature = "testing")]
 pub mod fuzzing;
 mod handle;
@@ -32,14 +34,16 @@ mod topic;
 mod topics;
 
 pub use config::Config;
+pub use contents::{PlainBodies, ReadContent};
 pub use error::{
     ConsumeError, CreateSubscriptionError, CreateTopicError, DeleteTopicError, OpenError, Outcome,
-    PublishError, SeekError, SettleError, SubscriptionNotFound, TopicNotFound, Unavailable,
+    PublishError, SeekError, SettleError, SubscriptionNotFound, TestFilterError, TopicNotFound, Unavailable,
     UpdateSubscriptionError, UpdateTopicError,
 };
+pub use filters::{PolicyInForce, Verdict};
 pub use info::{
-    Delivery, HealthState, NewMessage, Page, Paged, Published, SeekTo, StartPosition, SubscriptionInfo,
-    SubscriptionStats, TopicInfo, TopicStats, Totals,
+    BacklogAction, Delivery, HealthState, NewMessage, Page, Paged, Published, SeekTo, StartPosition,
+    SubscriptionInfo, SubscriptionStats, TopicInfo, TopicStats, Totals, Updated,
 };
 
 pub use handle::Broker;

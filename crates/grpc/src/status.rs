@@ -107,6 +107,7 @@ impl From<UpdateSubscriptionError> for Refusal {
         match error {
             UpdateSubscriptionError::NotFound(missing) => missing.into(),
             UpdateSubscriptionError::Invalid(invalid) => invalid.into(),
+            UpdateSubscriptionError::TooManyPolicies { .. } => Self::field("settings.filter_policy", error),
             UpdateSubscriptionError::Unavailable(unavailable) => unavailable.into(),
         }
     }

@@ -100,7 +100,15 @@ impl Subscriptions {
         let name = name(&request.name)?;
         let mask = mask::subscription(request.update_mask)?;
         let given = subscription::settings(request.settings)?;
-        let info = self.0.update_subscription(&name, move |current| mask.apply(&given, current)).await?;
+        let updated = self
+            .0
+            .update_subscription(
+                &name,
+                move |current| mask.apply(&given, current),
+                broker::BacklogAction::Keep,
+            )
+            .await?;
+        let info = updated.info;
         Ok(v1::UpdateSubscriptionResponse { subscription: Some(subscription::to_proto(info)) })
     }
 

@@ -137,8 +137,14 @@ mod tests {
     async fn every_metric_but_the_disk_engines_is_in_a_scrape_of_a_broker_with_a_backlog() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
         let now: Arc<dyn Clock> = clock.clone();
-        let opened =
-            Broker::open(Arc::new(MemoryJournal::default()), now, broker::Config::default()).await.unwrap();
+        let opened = Broker::open(
+            Arc::new(MemoryJournal::default()),
+            now,
+            Arc::new(broker::PlainBodies),
+            broker::Config::default(),
+        )
+        .await
+        .unwrap();
         let topic: TopicName = "orders".parse().unwrap();
         let name: SubscriptionName = "billing".parse().unwrap();
         opened.create_topic(topic.clone(), TopicSettings::default()).await.unwrap();

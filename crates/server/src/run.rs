@@ -153,7 +153,13 @@ async fn recover(process: &Process) -> Result<Broker, RunError> {
 /// Whatever stopped it: if the journal has failed by then, that is the cause.
 async fn recover_from(journal: Arc<dyn Journal>, process: &Process) -> Result<Broker, RunError> {
     let health = journal.health();
-    let opened = Broker::open(journal, Arc::clone(&process.clock), process.config.broker.clone()).await;
+    let opened = Broker::open(
+        journal,
+        Arc::clone(&process.clock),
+        Arc::new(broker::PlainBodies),
+        process.config.broker.clone(),
+    )
+    .await;
     opened.map_err(|error| match &*health.borrow() {
         Health::Poisoned(cause) => RunError::JournalFailed(cause.to_string()),
         _ => cannot_open(error),

@@ -110,7 +110,10 @@ mod tests {
         let process = Process::new(Config::default()).unwrap();
         let journal = Arc::new(MemoryJournal::default());
         let config = process.config.broker.clone();
-        let broker = Broker::open(journal.clone(), process.clock.clone(), config).await.unwrap();
+        let broker =
+            Broker::open(journal.clone(), process.clock.clone(), Arc::new(broker::PlainBodies), config)
+                .await
+                .unwrap();
         (process, TcpListener::bind("127.0.0.1:0").await.unwrap(), broker, journal)
     }
 

@@ -22,6 +22,7 @@ pub use message::{KeyHash, MessageMeta};
 pub use names::{ProjectId, SubscriptionName, TopicName};
 pub use retry::{BackoffShape, ExponentialBackoff, PhasedBackoff, RetryPolicy};
 pub use settings::{
-    ByteLimitAction, ExhaustedAction, Labels, RetentionPolicy, SubscriptionSettings, TopicSettings,
+    ByteLimitAction, ExhaustedAction, FilterPolicy, FilterScope, Labels, RetentionPolicy,
+    SubscriptionSettings, TopicSettings,
 };
 pub use timestamp::Timestamp;

@@ -109,6 +109,31 @@ pub const ATTEMPT_HISTORY: usize = 100;
 /// Longest delay that a nack may ask for.
 pub const NACK_DELAY_MAX: Duration = HOUR.saturating_mul(12);
 
+// Filter policies. SNS's limits are lower, except for the policy's bytes, which are the same.
+
+/// Bytes of a filter policy's JSON text (SNS: 256 KB).
+pub const FILTER_POLICY_BYTES: usize = 256 * KIB;
+/// Keys with conditions in one policy, each `$or` branch counted (SNS: 5).
+pub const FILTER_KEYS: usize = 256;
+/// Conditions in one policy: values, patterns and ranges, those inside `anything-but` lists included.
+pub const FILTER_CONDITIONS: usize = 10_000;
+/// Alternatives that a policy's `$or`s multiply out to (SNS: 150 combinations, of which lists take part too).
+pub const FILTER_ALTERNATIVES: usize = 256;
+/// Levels of nested keys in one policy.
+pub const FILTER_DEPTH: usize = 32;
+/// Stars in one wildcard pattern (SNS: 3).
+pub const FILTER_PATTERN_STARS: usize = 16;
+/// Stars in all wildcard patterns of one policy (SNS: a complexity of 100).
+pub const FILTER_STARS: usize = 1_000;
+/// Levels of nesting in a message's body that filters look through; a deeper body matches no body policy.
+pub const FILTER_BODY_DEPTH: usize = 127;
+/// Earlier filter policies that still decide over the unread backlog of one subscription.
+pub const FILTER_ERAS: usize = 16;
+/// Messages that one test of a filter policy looks back over.
+pub const FILTER_TEST_MESSAGES: usize = 1_000;
+/// Elements of an array attribute.
+pub const ATTRIBUTE_ARRAY_ELEMENTS: usize = 256;
+
 // Consuming.
 
 /// Messages of one pull.

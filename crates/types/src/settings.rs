@@ -82,6 +82,29 @@ pub struct SubscriptionSettings {
     pub expire_unused_after: Option<Duration>,
     /// Up to 64.
     pub labels: Labels,
+    /// Only messages that match enter the queue; `None`, the default, is all of them.
+    pub filter: Option<FilterPolicy>,
+}
+
+/// A filter policy as its owner wrote it. What the text means, and whether it means anything, is the filter crate's business.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterPolicy {
+    /// A JSON object in the language of SNS's filter policies. At most 256 KiB.
+    pub json: String,
+    /// What of a message it is applied to.
+    #[serde(default)]
+    pub scope: FilterScope,
+}
+
+/// What of a message a filter policy is applied to (SNS: `FilterPolicyScope`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FilterScope {
+    /// Its attributes.
+    #[default]
+    Attributes,
+    /// Its data, as a JSON object.
+    Body,
 }
 
 impl Default for SubscriptionSettings {
@@ -95,6 +118,7 @@ impl Default for SubscriptionSettings {
             max_in_flight: limits::MAX_IN_FLIGHT,
             expire_unused_after: None,
             labels: Labels::new(),
+            filter: None,
         }
     }
 }
@@ -145,6 +169,12 @@ impl SubscriptionSettings {
         within("max_in_flight", self.max_in_flight, 1..=limits::MAX_IN_FLIGHT_MAX)?;
         if let Some(unused) = self.expire_unused_after {
             within("expire_unused_after", unused, limits::EXPIRE_UNUSED_MIN..=limits::EXPIRE_UNUSED_MAX)?;
+        }
+        if let Some(bytes) =
+            self.filter.as_ref().map(|f| f.json.len()).filter(|bytes| *bytes > limits::FILTER_POLICY_BYTES)
+        {
+            let why = format!("has {bytes} bytes, the limit is {}", limits::FILTER_POLICY_BYTES);
+            return Err(Invalid::new("filter_policy.json", why));
         }
         labels(&self.labels)
     }

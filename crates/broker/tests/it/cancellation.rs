@@ -63,11 +63,19 @@ async fn changes_at_once_with_different_fields_are_all_made() {
         tasks.spawn(async move {
             let name = format!("l{index}");
             broker
-                .update_topic(&topic(), |s| drop(s.labels.insert(name.clone(), String::new())))
+                .update_topic(
+                    &topic(),
+                    |s| drop(s.labels.insert(name.clone(), String::new())),
+                    BacklogAction::Keep,
+                )
                 .await
                 .unwrap();
             broker
-                .update_subscription(&sub("a"), |s| drop(s.labels.insert(name.clone(), String::new())))
+                .update_subscription(
+                    &sub("a"),
+                    |s| drop(s.labels.insert(name.clone(), String::new())),
+                    BacklogAction::Keep,
+                )
                 .await
                 .unwrap();
         });

@@ -27,7 +27,10 @@ impl Fixture {
     pub(crate) async fn with(journal: MemoryJournal, config: Config) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
         let journal = Arc::new(journal);
-        let broker = Broker::open(journal.clone(), clock.clone(), config.clone()).await.unwrap();
+        let broker =
+            Broker::open(journal.clone(), clock.clone(), Arc::new(broker::PlainBodies), config.clone())
+                .await
+                .unwrap();
         Self { journal, clock, config, broker }
     }
 
@@ -43,7 +46,10 @@ impl Fixture {
     pub(crate) async fn crash(&mut self) {
         self.journal = Arc::new(self.journal.restart());
         let journal: Arc<dyn Journal> = self.journal.clone();
-        self.broker = Broker::open(journal, self.clock.clone(), self.config.clone()).await.unwrap();
+        self.broker =
+            Broker::open(journal, self.clock.clone(), Arc::new(broker::PlainBodies), self.config.clone())
+                .await
+                .unwrap();
     }
 
     pub(crate) async fn topic(&self, settings: TopicSettings) {

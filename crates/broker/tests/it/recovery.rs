@@ -101,7 +101,11 @@ async fn topics_subscriptions_and_settings_survive_a_crash() {
     let mut fixture = Fixture::new().await;
     fixture.topic(TopicSettings { keep_settled: true, ..TopicSettings::default() }).await;
     fixture.subscribe("a", SubscriptionSettings { max_attempts: 7, ..SubscriptionSettings::default() }).await;
-    fixture.broker.update_subscription(&sub("a"), |settings| settings.max_in_flight = 3).await.unwrap();
+    fixture
+        .broker
+        .update_subscription(&sub("a"), |settings| settings.max_in_flight = 3, BacklogAction::Keep)
+        .await
+        .unwrap();
     fixture
         .broker
         .update_topic(&topic(), |settings| settings.deduplication_window = seconds(9))
@@ -165,6 +169,7 @@ async fn time_does_not_run_back_when_the_clock_was_set_back_between_two_starts()
     fixture.broker.shutdown().await.unwrap();
     let set_back = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
     let journal = Arc::new(fixture.journal.restart());
-    let broker = Broker::open(journal, set_back, Config::default()).await.unwrap();
+    let broker =
+        Broker::open(journal, set_back, Arc::new(broker::PlainBodies), Config::default()).await.unwrap();
     assert!(broker.now() >= before);
 }

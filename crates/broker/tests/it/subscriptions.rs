@@ -108,7 +108,10 @@ async fn nothing_of_a_deleted_subscription_shows_in_one_of_the_same_name() {
 #[tokio::test]
 async fn what_is_fixed_at_creation_cannot_be_changed() {
     let fixture = Fixture::with_subscription(SubscriptionSettings::default()).await;
-    let refused = fixture.broker.update_subscription(&sub("a"), |settings| settings.ordered = true).await;
+    let refused = fixture
+        .broker
+        .update_subscription(&sub("a"), |settings| settings.ordered = true, BacklogAction::Keep)
+        .await;
     let Err(UpdateSubscriptionError::Invalid(invalid)) = refused else { panic!("{refused:?}") };
     assert_eq!(invalid.field, "settings.ordered");
 }

@@ -22,6 +22,7 @@ pub(crate) fn settings(given: Option<v1::SubscriptionSettings>) -> Result<Subscr
         max_in_flight: given.max_in_flight.unwrap_or(limits::MAX_IN_FLIGHT),
         expire_unused_after: time::within("settings.expire_unused_after", given.expire_unused_after, unused)?,
         labels: given.labels,
+        filter: None,
     };
     settings.validate().map_err(|invalid| invalid.within("settings"))?;
     Ok(settings)

@@ -12,8 +12,14 @@ use crate::{CorrelationIds, budget::Budget};
 /// Publishes to topic `t`, and what that takes of the budget of 10 MiB.
 async fn publisher() -> Publisher {
     let journal = Arc::new(MemoryJournal::default());
-    let broker =
-        Broker::open(journal, Arc::new(SystemClock::start()), broker::Config::default()).await.unwrap();
+    let broker = Broker::open(
+        journal,
+        Arc::new(SystemClock::start()),
+        Arc::new(broker::PlainBodies),
+        broker::Config::default(),
+    )
+    .await
+    .unwrap();
     broker.create_topic(topic(), TopicSettings::default()).await.unwrap();
     Publisher { broker, ids: CorrelationIds::random(), budget: Budget::new(10 << 20) }
 }

@@ -200,8 +200,14 @@ impl World {
         let name = self.names[index].name.clone();
         let (broker, call) = (self.broker().clone(), self.next_call());
         self.begin_change(index, Invoked::Update { rules }, async move {
-            let answer = broker.update_subscription(&name, |settings| *settings = changed.clone()).await;
-            let done: Done = Box::new(move |world| world.changed(call, &answer.map(|info| info.position)));
+            let answer = broker
+                .update_subscription(
+                    &name,
+                    |settings| *settings = changed.clone(),
+                    broker::BacklogAction::Keep,
+                )
+                .await;
+            let done: Done = Box::new(move |world| world.changed(call, &answer.map(|updated| updated.info.position)));
             done
         });
     }

@@ -106,7 +106,8 @@ impl World {
     async fn start(&mut self) {
         self.store.settle();
         let config = Config { checkpoint_bytes: 1 << 16, tail_cache_bytes: 1 << 20, ..Config::default() };
-        let opening = Broker::open(self.store.journal(), self.clock.clone(), config);
+        let opening =
+            Broker::open(self.store.journal(), self.clock.clone(), Arc::new(broker::PlainBodies), config);
         let broker = self.drive(Box::pin(opening)).await.expect("the broker recovers");
         self.broker = Some(broker);
         self.record(Event::Restart);
