@@ -4,8 +4,10 @@ use super::PolicyError;
 use super::json::Json;
 use super::keys::Reader;
 use super::place::Place;
+use super::text::TextOperator;
 use super::values::set;
 use crate::condition::{Condition, Number};
+use crate::explain::words::quoted;
 
 const OPERATORS: &str = "prefix, suffix, equals-ignore-case or wildcard";
 
@@ -61,24 +63,31 @@ impl Reader {
             );
         };
         let place = place.key(name);
-        let Json::List(list) = value else { return Ok(vec![self.excluded_text(name, value, &place)?]) };
-        if list.is_empty() {
-            return Err(empty(&place));
+        let Some(operator) = TextOperator::named(name) else {
+            let found = quoted(name);
+            return Err(
+                place.refuse(format!("Unsupported anything-but pattern: {found}, must be {OPERATORS}"))
+            );
+        };
+        let mut one = |value: &Json, place: &Place<'_>| self.excluded_text(operator, name, value, place);
+        match value {
+            Json::List(list) if list.is_empty() => Err(empty(&place)),
+            Json::List(list) => {
+                list.iter().enumerate().map(|(index, value)| one(value, &place.index(index))).collect()
+            }
+            single => Ok(vec![one(single, &place)?]),
         }
-        let list = list.iter().enumerate();
-        list.map(|(index, value)| self.excluded_text(name, value, &place.index(index))).collect()
     }
 
     fn excluded_text(
         &mut self,
+        operator: TextOperator,
         name: &str,
         value: &Json,
         place: &Place<'_>,
     ) -> Result<Condition, PolicyError> {
         self.count(place)?;
-        let condition = self.text_operator(name, value, place).unwrap_or_else(|| {
-            Err(place.refuse(format!("Unsupported anything-but pattern: {name:?}, must be {OPERATORS}")))
-        })?;
+        let condition = self.text_operator(operator, name, value, place)?;
         match &condition {
             Condition::Prefix(part) | Condition::Suffix(part) if part.text.is_empty() => Err(place
                 .refuse(format!("is an empty {name}, which every text has: Null prefix/suffix not allowed"))),

@@ -6,6 +6,28 @@ use super::PolicyError;
 use super::json::Json;
 use super::place::Place;
 use crate::condition::{Cidr, Condition, Pattern, Text, fold};
+use crate::explain::words::quoted;
+
+/// The operators on texts that `anything-but` takes too.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TextOperator {
+    Prefix,
+    Suffix,
+    EqualsIgnoreCase,
+    Wildcard,
+}
+
+impl TextOperator {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "prefix" => Self::Prefix,
+            "suffix" => Self::Suffix,
+            "equals-ignore-case" => Self::EqualsIgnoreCase,
+            "wildcard" => Self::Wildcard,
+            _ => return None,
+        })
+    }
+}
 
 /// A string, for an operator that takes nothing else.
 pub(super) fn string<'a>(operator: &str, value: &'a Json, place: &Place<'_>) -> Result<&'a str, PolicyError> {
@@ -26,7 +48,8 @@ pub(super) fn part(operator: &str, value: &Json, place: &Place<'_>) -> Result<Te
             Ok(Text { text: fold(text).into(), ignore_case: true })
         }
         [(name, _)] => {
-            let rule = format!("Unsupported {operator} pattern: {name:?}, must be equals-ignore-case");
+            let rule =
+                format!("Unsupported {operator} pattern: {}, must be equals-ignore-case", quoted(name));
             Err(place.key(name).refuse(rule))
         }
         _ => {

@@ -5,8 +5,10 @@ use types::limits;
 use super::json::Json;
 use super::keys::Reader;
 use super::place::Place;
+use super::text::TextOperator;
 use super::{PolicyError, numeric, text};
 use crate::condition::{Condition, Number, fold};
+use crate::explain::words::quoted;
 use crate::policy::Leaf;
 
 const OPERATORS: &str =
@@ -91,33 +93,31 @@ impl Reader {
             ("numeric", _) => numeric::condition(value, &place)?,
             ("cidr", _) => Condition::Cidr(text::cidr(value, &place)?),
             ("exactly", _) => Condition::Exact(text::string(name, value, &place)?.into()),
-            _ => match self.text_operator(name, value, &place) {
-                Some(condition) => condition?,
-                None => {
-                    return Err(
-                        place.refuse(format!("Unrecognized match type {name:?}, must be {OPERATORS}"))
-                    );
-                }
-            },
+            _ => {
+                let Some(operator) = TextOperator::named(name) else {
+                    let found = quoted(name);
+                    return Err(place.refuse(format!("Unrecognized match type {found}, must be {OPERATORS}")));
+                };
+                self.text_operator(operator, name, value, &place)?
+            }
         }))
     }
 
-    /// The operators on texts that `anything-but` takes too; `None` if it is none of them.
     pub(super) fn text_operator(
         &mut self,
+        operator: TextOperator,
         name: &str,
         value: &Json,
         place: &Place<'_>,
-    ) -> Option<Result<Condition, PolicyError>> {
-        Some(match name {
-            "prefix" => text::part(name, value, place).map(Condition::Prefix),
-            "suffix" => text::part(name, value, place).map(Condition::Suffix),
-            "equals-ignore-case" => {
+    ) -> Result<Condition, PolicyError> {
+        match operator {
+            TextOperator::Prefix => text::part(name, value, place).map(Condition::Prefix),
+            TextOperator::Suffix => text::part(name, value, place).map(Condition::Suffix),
+            TextOperator::EqualsIgnoreCase => {
                 text::string(name, value, place).map(|text| Condition::EqualsIgnoreCase(fold(text).into()))
             }
-            "wildcard" => self.wildcard(value, place),
-            _ => return None,
-        })
+            TextOperator::Wildcard => self.wildcard(value, place),
+        }
     }
 
     fn wildcard(&mut self, value: &Json, place: &Place<'_>) -> Result<Condition, PolicyError> {
