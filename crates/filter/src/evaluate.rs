@@ -43,7 +43,11 @@ impl Policy {
     fn matches_attributes(&self, attributes: &[(&str, Attribute<'_>)]) -> bool {
         let holds = |leaf: &Leaf| {
             let values = leaf.path.first().map_or(&[][..], |name| values(attributes, name));
-            if values.is_empty() { leaf.or_absent } else { values.iter().any(|value| any_holds(&leaf.conditions, value)) }
+            if values.is_empty() {
+                leaf.or_absent
+            } else {
+                values.iter().any(|value| any_holds(&leaf.conditions, value))
+            }
         };
         attributes.iter().any(|(_, attribute)| !matches!(attribute, Attribute::Binary))
             && self.alternatives.iter().any(|alternative| alternative.leaves.iter().all(|leaf| holds(leaf)))
@@ -107,13 +111,16 @@ impl Tree<'_> {
         let (here, below) = goals.split_at(goals.partition_point(|goal| goal.path == path));
         here.iter().all(|goal| self.elements(node).any(|element| self.holds(goal, element)))
             && (below.is_empty()
-                || self.elements(node).any(|element| self.is_object(element) && self.reaches_in(below, element)))
+                || self
+                    .elements(node)
+                    .any(|element| self.is_object(element) && self.reaches_in(below, element)))
     }
 
     /// Whether all goals are reached in an object, which they all go through.
     fn reaches_in(&self, goals: &[Goal<'_>], object: NodeId) -> bool {
-        self.branches(goals, object)
-            .all(|(path, goals)| self.child(object, path).is_some_and(|child| self.reaches(goals, path, child)))
+        self.branches(goals, object).all(|(path, goals)| {
+            self.child(object, path).is_some_and(|child| self.reaches(goals, path, child))
+        })
     }
 
     /// The goals by the next step that they take from an object.

@@ -106,7 +106,8 @@ impl Index {
         let class = ClassId(self.classes.insert(entry));
         self.by_hash.insert_unique(hash, (hash, class), |(hash, _)| *hash);
         let half = half(&mut self.attributes, &mut self.body, policy.scope);
-        let alternatives = policy.alternatives.iter().map(|alternative| half.add(class, alternative)).collect();
+        let alternatives =
+            policy.alternatives.iter().map(|alternative| half.add(class, alternative)).collect();
         if let Some(entry) = self.classes.get_mut(class.0) {
             entry.alternatives = alternatives;
         }
@@ -136,7 +137,8 @@ impl Index {
         let Matches { classes, no_attributes, body, scratch } = matches;
         let Scratch { state, document, forms, bits } = scratch;
         classes.clear();
-        *no_attributes = content.attributes.iter().all(|(_, attribute)| matches!(attribute, Attribute::Binary));
+        *no_attributes =
+            content.attributes.iter().all(|(_, attribute)| matches!(attribute, Attribute::Binary));
         *body = None;
         if !(self.attributes.is_empty() || *no_attributes) {
             self.attributes.find_by_attributes(content.attributes, state, forms, classes);

@@ -79,6 +79,7 @@ impl Paths {
     }
 
     /// Paths in the tree, without the root.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.by_step.len()
     }
@@ -157,7 +158,9 @@ impl Paths {
         while path != ROOT && self.nodes[path.index()].holders + self.nodes[path.index()].children == 0 {
             let Node { parent, ref mut step, .. } = self.nodes[path.index()];
             let step = std::mem::take(step);
-            if let Ok(entry) = self.by_step.find_entry(hash(&self.hashes, parent, &step), |other| *other == path) {
+            if let Ok(entry) =
+                self.by_step.find_entry(hash(&self.hashes, parent, &step), |other| *other == path)
+            {
                 entry.remove();
             }
             self.free.push(path);
@@ -200,12 +203,16 @@ mod tests {
     #[test]
     fn what_is_below_a_path_comes_right_after_it() {
         let mut paths = Paths::new(Hashes::new(1));
-        let mut all = [vec!["b"], vec!["a", "c"], vec!["a"], vec!["b", "c"], vec!["a", "d", "e"], vec!["a", "c", "x"]]
-            .map(|steps| paths.hold(&steps));
+        let mut all =
+            [vec!["b"], vec!["a", "c"], vec!["a"], vec!["b", "c"], vec!["a", "d", "e"], vec!["a", "c", "x"]]
+                .map(|steps| paths.hold(&steps));
         all.sort_by(|one, other| paths.compare(*one, *other));
         let a = paths.child(ROOT, "a").unwrap();
         let below_a: Vec<bool> = all.iter().map(|path| paths.ancestor(*path, 1) == a).collect();
-        assert!(below_a == [true, true, true, true, false, false] || below_a == [false, false, true, true, true, true]);
+        assert!(
+            below_a == [true, true, true, true, false, false]
+                || below_a == [false, false, true, true, true, true]
+        );
         assert!(paths.compare(a, all[0]).is_le() || all[0] != a);
     }
 }

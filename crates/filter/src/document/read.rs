@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::{Content, Document, NodeId, TOP, Tree};
@@ -15,7 +14,11 @@ use crate::paths::Paths;
 
 impl Document {
     /// Reads a body, and keeps of it what is on one of the paths. After an error nothing may be asked of the document.
-    pub(crate) fn read<'a>(&'a mut self, paths: &'a Paths, body: &'a [u8]) -> Result<Tree<'a>, UnreadableBody> {
+    pub(crate) fn read<'a>(
+        &'a mut self,
+        paths: &'a Paths,
+        body: &'a [u8],
+    ) -> Result<Tree<'a>, UnreadableBody> {
         self.clear(paths);
         let text = std::str::from_utf8(body).map_err(|_| UnreadableBody::Invalid)?;
         u32::try_from(text.len()).map_err(|_| UnreadableBody::Invalid)?;

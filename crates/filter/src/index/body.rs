@@ -161,7 +161,8 @@ impl Verify<'_, Tree<'_>> {
         tree.branches(self.below(goals, object), object).all(|(path, goals)| match goals {
             _ if inner == Some(path) => {
                 let here = &goals[..goals.partition_point(|goal| goal.path == path)];
-                here.is_empty() || tree.child(object, path).is_some_and(|child| tree.reaches(here, path, child))
+                here.is_empty()
+                    || tree.child(object, path).is_some_and(|child| tree.reaches(here, path, child))
             }
             // Whatever satisfies it is in this object.
             [goal] if single => self.holds(goal.leaf),

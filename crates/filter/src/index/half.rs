@@ -106,7 +106,8 @@ impl Half {
     }
 
     fn withdraw(&mut self, id: AlternativeId) {
-        let Some(position) = self.alternatives.get(id).map(|alternative| alternative.position as usize) else {
+        let Some(position) = self.alternatives.get(id).map(|alternative| alternative.position as usize)
+        else {
             return;
         };
         let moved = match self.list(id) {
@@ -135,6 +136,7 @@ impl Half {
     }
 
     /// Everything that is in it. Zero once all is removed.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.alternatives.len() + self.leaves.len() + self.paths.len() + self.lookup.len() + self.always.len()
     }

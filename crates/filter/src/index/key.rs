@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn a_range_spans_two_buckets_of_its_class_at_most() {
-        let numbers = [0.0, 0.00001, 0.5, 1.0, 3.0, 7.99999, 8.0, 1e9, 999_999_999.99999, 1e15, 9e15, 1.8e16, 1e300];
+        let numbers =
+            [0.0, 0.00001, 0.5, 1.0, 3.0, 7.99999, 8.0, 1e9, 999_999_999.5, 1e15, 9e15, 1.8e16, 1e300];
         let signed: Vec<f64> = numbers.iter().flat_map(|n| [*n, -n]).collect();
         for low in &signed {
             for high in signed.iter().filter(|high| low <= high) {

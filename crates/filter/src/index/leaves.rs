@@ -89,6 +89,7 @@ impl Leaves {
         self.entries.bound()
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -63,7 +63,11 @@ impl Lookup {
                 Key::Hash(shape, hash) => {
                     place.count(shape);
                     let entry = self.postings.entry(hash, |other| other.hash == hash, |other| other.hash);
-                    entry.or_insert_with(|| Posting { hash, leaves: SmallVec::new() }).get_mut().leaves.push(leaf);
+                    entry
+                        .or_insert_with(|| Posting { hash, leaves: SmallVec::new() })
+                        .get_mut()
+                        .leaves
+                        .push(leaf);
                 }
                 Key::Above(number) => place.above.entry(number).or_default().push(leaf),
                 Key::Below(number) => place.below.entry(number).or_default().push(leaf),
@@ -109,14 +113,26 @@ impl Lookup {
     }
 
     /// Calls `found` for every leaf that a number between these two may satisfy by being above or below one.
-    pub(super) fn find_ordered(&self, path: PathId, least: Number, most: Number, mut found: impl FnMut(LeafId)) {
+    pub(super) fn find_ordered(
+        &self,
+        path: PathId,
+        least: Number,
+        most: Number,
+        mut found: impl FnMut(LeafId),
+    ) {
         let Some(place) = self.places.get(path.index()) else { return };
         place.above.range(..=most).flat_map(|(_, leaves)| leaves).for_each(|leaf| found(*leaf));
         place.below.range(least..).flat_map(|(_, leaves)| leaves).for_each(|leaf| found(*leaf));
     }
 
     /// Calls `found` for every leaf that this value may satisfy in another way.
-    pub(super) fn find(&self, path: PathId, value: &Scalar<'_>, forms: &mut Forms, mut found: impl FnMut(LeafId)) {
+    pub(super) fn find(
+        &self,
+        path: PathId,
+        value: &Scalar<'_>,
+        forms: &mut Forms,
+        mut found: impl FnMut(LeafId),
+    ) {
         let Some(place) = self.places.get(path.index()) else { return };
         let mut probe = |shape: Shape, bytes: &[u8]| {
             let hash = hash(&self.hashes, path, shape, bytes);
@@ -133,8 +149,10 @@ impl Lookup {
     }
 
     /// Leaves that are found, each once for every way to find it.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        let ordered = |place: &Place| place.above.len() + place.below.len() + place.list.len() + place.shapes.len();
+        let ordered =
+            |place: &Place| place.above.len() + place.below.len() + place.list.len() + place.shapes.len();
         self.postings.len() + self.places.iter().map(ordered).sum::<usize>()
     }
 }
@@ -191,18 +209,24 @@ impl Place {
                 Kind::Folded => probe(*shape, forms.folded.as_bytes()),
                 Kind::Prefix if head(text) => probe(*shape, &text.as_bytes()[..parameter]),
                 Kind::Suffix if head(text) => probe(*shape, &text.as_bytes()[text.len() - parameter..]),
-                Kind::FoldedPrefix if head(&forms.folded) => probe(*shape, &forms.folded.as_bytes()[..parameter]),
+                Kind::FoldedPrefix if head(&forms.folded) => {
+                    probe(*shape, &forms.folded.as_bytes()[..parameter]);
+                }
                 Kind::FoldedSuffix if head(&forms.folded) => {
                     probe(*shape, &forms.folded.as_bytes()[forms.folded.len() - parameter..]);
                 }
                 Kind::V4 | Kind::V6 => match *parsed.get_or_insert_with(|| address(text)) {
                     Some(value @ std::net::IpAddr::V4(_)) if shape.kind == Kind::V4 => {
-                        if let Some(std::net::IpAddr::V4(network)) = masked(value, shape.parameter.unsigned_abs()) {
+                        if let Some(std::net::IpAddr::V4(network)) =
+                            masked(value, shape.parameter.unsigned_abs())
+                        {
                             probe(*shape, &network.octets());
                         }
                     }
                     Some(value @ std::net::IpAddr::V6(_)) if shape.kind == Kind::V6 => {
-                        if let Some(std::net::IpAddr::V6(network)) = masked(value, shape.parameter.unsigned_abs()) {
+                        if let Some(std::net::IpAddr::V6(network)) =
+                            masked(value, shape.parameter.unsigned_abs())
+                        {
                             probe(*shape, &network_127(network));
                         }
                     }
