@@ -44,6 +44,7 @@ pub(crate) fn subscription(
         expired_age: counts.expired_age,
         expired_bytes: counts.expired_bytes,
         damaged: counts.damaged,
+        ..v1::GetSubscriptionStatsResponse::default()
     }
 }
 
