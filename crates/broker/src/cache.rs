@@ -105,12 +105,17 @@ pub(crate) struct Frames {
     frames: VecDeque<Arc<Decoded>>,
     /// Every message from here on is in `frames`.
     complete_from: Position,
+    /// The position after the last message.
+    end: Position,
 }
 
 impl TailCache {
     /// Empty: complete from the end of the log as it is now.
     pub(crate) fn new(budget: Arc<CacheBudget>, end: Position) -> Arc<Self> {
-        Arc::new(Self { budget, frames: Mutex::new(Frames { frames: VecDeque::new(), complete_from: end }) })
+        Arc::new(Self {
+            budget,
+            frames: Mutex::new(Frames { frames: VecDeque::new(), complete_from: end, end }),
+        })
     }
 
     /// To be held by a publisher around its append and [`Frames::push`].
@@ -148,8 +153,14 @@ impl Frames {
     /// Adds a frame that was just appended; its size is for [`TailCache::settle_budget`].
     pub(crate) fn push(&mut self, frame: Decoded) -> usize {
         let bytes = frame.bytes;
+        self.end = frame.end;
         self.frames.push_back(Arc::new(frame));
         bytes
+    }
+
+    /// The position after the last message, appended or on its way to the disk.
+    pub(crate) fn end(&self) -> Position {
+        self.end
     }
 
     /// The frames that hold every message from `from` on, or at least the first `messages` of them; none if `from` is not in memory.

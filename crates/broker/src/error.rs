@@ -3,9 +3,9 @@
 
 use journal::{JournalError, Poisoned, ReadError};
 use queue::LeaseError;
-use types::{Invalid, MessageId, Position, SubscriptionName, TopicName};
+use types::{Invalid, MessageId, Position, SubscriptionName, TopicName, limits};
 
-use crate::record::Malformed;
+use crate::{record::Malformed, subscription::TooManyEras};
 
 /// There is no such topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -227,6 +227,12 @@ pub enum UpdateSubscriptionError {
     /// Try again later.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+impl From<TooManyEras> for UpdateSubscriptionError {
+    fn from(_: TooManyEras) -> Self {
+        Self::TooManyPolicies { limit: limits::FILTER_ERAS }
+    }
 }
 
 /// Why a filter policy was not tried out.

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use dashmap::DashMap;
 use journal::{Health, Journal, JournalError};
 use tokio::sync::{Mutex, watch};
-use types::{Clock, SubscriptionName, Timestamp, TopicName};
+use types::{Clock, LogId, SubscriptionName, Timestamp, TopicName};
 
 use crate::{
     Config, HealthState, OpenError, ReadContent, SubscriptionNotFound, TopicNotFound, Totals, Unavailable,
@@ -51,10 +51,12 @@ impl Broker {
         for opening in catalog.topics() {
             let log = shared.journal.open(opening.id).await?;
             let topic = Topic::recover(opening, log, &shared).await?;
-            for subscription in topic.state.lock().subscriptions.values() {
+            let state = topic.state.lock();
+            for subscription in state.subscriptions.values() {
                 subscriptions.insert(subscription.name.clone(), subscription.clone());
-                subscription.recovered();
+                subscription.recovered(&topic, state.published);
             }
+            drop(state);
             topic.start_pump();
             topics.insert(topic.name.clone(), topic);
         }
@@ -153,6 +155,11 @@ impl Broker {
 impl Inner {
     pub(crate) fn topic(&self, name: &TopicName) -> Result<Arc<Topic>, TopicNotFound> {
         self.topics.get(name).map(|topic| topic.clone()).ok_or_else(|| TopicNotFound(name.clone()))
+    }
+
+    /// The topic with this log.
+    pub(crate) fn topic_of(&self, log: LogId) -> Option<Arc<Topic>> {
+        self.topics.iter().find(|topic| topic.id == log).map(|topic| topic.clone())
     }
 
     pub(crate) fn subscription(

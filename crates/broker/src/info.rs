@@ -183,6 +183,28 @@ pub struct SubscriptionStats {
     pub consumers: u64,
     /// States and totals.
     pub counts: Counts,
+    /// What its filter policies have made of the messages.
+    pub filter: FilterStats,
+}
+
+/// What a subscription's filter policies have made of the messages accepted since the process started, or since it has one. The
+/// reasons are those of SNS's metrics (Amazon SNS, "Monitoring topics using CloudWatch").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FilterStats {
+    /// Messages looked at.
+    pub evaluated: u64,
+    /// Those that matched.
+    pub matched: u64,
+    /// Those whose attributes did not match.
+    pub attributes: u64,
+    /// Those that had no attributes, which match no policy on attributes.
+    pub no_attributes: u64,
+    /// Those whose body did not match.
+    pub body: u64,
+    /// Those whose body is no JSON object.
+    pub invalid_body: u64,
+    /// Messages that left the queue because a new policy did not match them. They had matched before.
+    pub left_backlog: u64,
 }
 
 /// Totals of the whole broker since the process started.

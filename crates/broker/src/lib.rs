@@ -25,6 +25,7 @@ pub mod fuzzing;
 mod handle;
 mod info;
 mod record;
+mod route;
 mod shared;
 mod subscription;
 mod subscriptions;
@@ -42,8 +43,8 @@ pub use error::{
 };
 pub use filters::{PolicyInForce, Verdict};
 pub use info::{
-    BacklogAction, Delivery, HealthState, NewMessage, Page, Paged, Published, SeekTo, StartPosition,
-    SubscriptionInfo, SubscriptionStats, TopicInfo, TopicStats, Totals, Updated,
+    BacklogAction, Delivery, FilterStats, HealthState, NewMessage, Page, Paged, Published, SeekTo,
+    StartPosition, SubscriptionInfo, SubscriptionStats, TopicInfo, TopicStats, Totals, Updated,
 };
 
 pub use handle::Broker;

@@ -19,6 +19,8 @@ use types::{
     TopicSettings,
 };
 
+use crate::BacklogAction;
+
 const MESSAGE: u8 = 1;
 const CARRIED: u8 = 2;
 const TOPIC: u8 = 3;
@@ -72,6 +74,12 @@ pub(crate) enum SubscriptionEvent {
     Updated {
         uid: SubscriptionUid,
         settings: SubscriptionSettings,
+        /// If the filter policy changes: what becomes of what is not settled.
+        #[serde(default)]
+        backlog: BacklogAction,
+        /// Messages that the topic had accepted by then.
+        #[serde(default)]
+        published: u64,
     },
     Deleted {
         uid: SubscriptionUid,

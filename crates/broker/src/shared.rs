@@ -1,8 +1,11 @@
 //! What all topics and subscriptions of one broker share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use journal::Journal;
@@ -18,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) deadlines: Deadlines,
     pub(crate) cache: Arc<CacheBudget>,
     pub(crate) totals: Counters,
+    /// Keys the hashes of what clients send, so that they cannot choose what collides.
+    pub(crate) hash_seed: u64,
     /// Counts the starts of this data directory, so that no lease identifier is given out twice.
     pub(crate) boot: u32,
     draining: AtomicBool,
@@ -53,6 +58,7 @@ impl Shared {
             contents,
             deadlines: Deadlines::default(),
             totals: Counters::default(),
+            hash_seed: RandomState::new().hash_one(boot),
             boot,
             draining: AtomicBool::new(false),
         }

@@ -15,7 +15,7 @@ use crate::{
     handle::Inner,
     record::{SubscriptionEvent, write_subscription},
     subscription::{Subscriber, Subscription},
-    topic::Topic,
+    topic::{Checked, Creation, Topic},
     topics::to_the_end,
 };
 
@@ -33,6 +33,7 @@ impl Broker {
         start: StartPosition,
     ) -> Result<SubscriptionInfo, CreateSubscriptionError> {
         settings.validate().map_err(|invalid| invalid.within("settings"))?;
+        Checked::of_settings(&settings).map_err(|invalid| invalid.within("settings"))?;
         self.inner.shared.check_serving()?;
         let (broker, topic) = (self.clone(), topic.clone());
         to_the_end(async move { broker.create_subscription_now(name, &topic, settings, start).await }).await
@@ -103,9 +104,7 @@ impl Broker {
         backlog: BacklogAction,
     ) -> Result<Updated, UpdateSubscriptionError> {
         self.inner.shared.check_serving()?;
-        let _ = backlog;
-        let info = self.inner.subscription(name)?.update(change).await?;
-        Ok(Updated { info, left: 0 })
+        self.inner.subscription(name)?.update(change, backlog).await
     }
 
     /// No deliveries until it is resumed; messages are kept, leases can be settled. Doing it twice is OK.
@@ -221,6 +220,8 @@ impl Topic {
         }
         let created_at = self.shared.time.now();
         let event = SubscriptionEvent::Created { name, settings, created_at, start };
+        let creation = Creation::of(&event).map_err(|invalid| invalid.within("settings"))?;
+        let creation = creation.expect("the event is a creation");
         let (created, appended) = self
             .retry_when_busy(|| {
                 let mut state = self.state.lock();
@@ -237,10 +238,9 @@ impl Topic {
                     Err(error) => return Ok(Err(error)),
                 };
                 state.end = appended.first + 1;
-                let created = self.create(appended.first, state.published, &event);
+                let created = self.create(&mut state, appended.first, &creation);
                 let created =
                     created.ok_or_else(|| Unavailable::Read("the log has no identifiers left".into()))?;
-                state.subscriptions.insert(created.uid, created.clone());
                 Ok(Ok((created, appended)))
             })
             .await?;
@@ -264,7 +264,7 @@ impl Subscription {
                     topic.append(self.now(), |batch| batch.push(|out| write_subscription(out, &event)));
                 if let Ok(appended) = &appended {
                     state.end = appended.first + 1;
-                    state.subscriptions.remove(&self.uid);
+                    state.remove(&topic.routing, self.uid);
                     self.delete();
                 }
                 Ok(appended)

@@ -20,7 +20,7 @@ impl Broker {
         subscriptions.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         for subscription in subscriptions {
             // One that was deleted since has no figures.
-            if let Ok((stats, _)) = subscription.figures() {
+            if let Ok(stats) = subscription.figures() {
                 each(&subscription.name, &stats);
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use journal::Durable;
-use types::{Invalid, Position, ProjectId, Timestamp, TopicName, TopicSettings, limits};
+use types::{Invalid, Position, ProjectId, TopicName, TopicSettings, limits};
 
 use crate::{
     Broker, CreateTopicError, DeleteTopicError, NewMessage, Page, Paged, PublishError, Published, TopicInfo,
@@ -136,7 +136,7 @@ impl Broker {
     async fn delete_topic_now(&self, name: &TopicName, force: bool) -> Result<(), DeleteTopicError> {
         let mut catalog = self.inner.catalog.lock().await;
         let topic = self.inner.topic(name)?;
-        topic.close_for_publishes(force, self.now())?;
+        topic.close_for_publishes(force).await?;
         if let Err(error) = catalog.delete(self.now(), topic.id).await {
             topic.open_for_publishes();
             return Err(error.into());
@@ -237,17 +237,30 @@ pub(crate) async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> 
 
 impl Topic {
     /// Refuses publishes from now on, so that nothing is accepted between this look at the backlog and the deletion.
-    fn close_for_publishes(&self, force: bool, now: Timestamp) -> Result<(), DeleteTopicError> {
+    async fn close_for_publishes(&self, force: bool) -> Result<(), DeleteTopicError> {
+        while !self.try_close(force)? {
+            self.count_unread().await?;
+        }
+        Ok(())
+    }
+
+    /// False if a backlog is not counted yet.
+    fn try_close(&self, force: bool) -> Result<bool, DeleteTopicError> {
         let mut state = self.state.lock();
+        let now = self.shared.time.now();
         for subscription in state.subscriptions.values().filter(|_| !force) {
-            let (backlog, dead_letters) = subscription.peek().unfinished(state.published, now);
+            let (backlog, is_counted) = subscription.peek().backlog(state.published, now);
+            let dead_letters = subscription.peek().queue.counts(now).dead_letters;
             if backlog + dead_letters > 0 {
                 let subscription = subscription.name.clone();
                 return Err(DeleteTopicError::Backlog { subscription, backlog, dead_letters });
             }
+            if !is_counted {
+                return Ok(false);
+            }
         }
         state.closed = true;
-        Ok(())
+        Ok(true)
     }
 
     fn open_for_publishes(&self) {

@@ -1,6 +1,17 @@
 //! What one value must be.
+//!
+//! A condition on one type holds for no value of another: `"100"` is not `100`. Only [`Condition::Exists`] and
+//! [`Condition::AnythingBut`] hold across types.
 
-use std::net::IpAddr;
+mod cidr;
+mod number;
+mod pattern;
+mod text;
+
+pub(crate) use cidr::{Cidr, address, masked};
+pub(crate) use number::{Bound, Number, Range};
+pub(crate) use pattern::Pattern;
+pub(crate) use text::{Text, fold};
 
 use crate::Scalar;
 
@@ -9,98 +20,63 @@ use crate::Scalar;
 pub(crate) enum Condition {
     /// `{"exists": true}`: any value.
     Exists,
-    /// `null`, `true`, `false`.
+    /// `null`.
     Null,
+    /// `true`, `false`.
     Bool(bool),
     /// A number, or `{"numeric": ["=", n]}`.
     Number(Number),
-    /// A text.
+    /// A text, or a wildcard pattern without a star.
     Exact(Box<str>),
-    /// Compared after [`fold`].
+    /// Compared after [`fold`], as this text is already.
     EqualsIgnoreCase(Box<str>),
+    /// How a text begins.
     Prefix(Text),
+    /// How a text ends.
     Suffix(Text),
+    /// What a text looks like, with gaps.
     Wildcard(Pattern),
+    /// Between which numbers a number lies.
     Range(Range),
+    /// Which addresses a text may be one of.
     Cidr(Cidr),
-    /// Any value that none of these holds for. No `AnythingBut` and no `Exists` inside.
+    /// Any value that none of these holds for. No `AnythingBut` and no `Exists` inside. Sorted, no two alike.
     AnythingBut(Box<[Condition]>),
-}
-
-/// Part of a text, compared as it is or after [`fold`].
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Text {
-    /// Folded already if `ignore_case`.
-    pub(crate) text: Box<str>,
-    pub(crate) ignore_case: bool,
-}
-
-/// A finite `f64` with a total order and a hash. -0 is 0.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Number(pub(crate) f64);
-
-/// A bounded or half-open range of numbers; at least one end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Range {
-    pub(crate) low: Option<Bound>,
-    pub(crate) high: Option<Bound>,
-}
-
-/// One end of a range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Bound {
-    pub(crate) at: Number,
-    pub(crate) inclusive: bool,
-}
-
-/// A block of addresses: the host bits of `network` are zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Cidr {
-    pub(crate) network: IpAddr,
-    pub(crate) prefix: u8,
-}
-
-/// A wildcard pattern: literals with any text between two of them. At least two literals; those at the ends may be empty, which is how a
-/// star at the beginning or the end is written.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Pattern {
-    pub(crate) literals: Box<[Box<str>]>,
 }
 
 impl Condition {
     /// Whether it holds for a value.
-    pub(crate) fn holds(&self, _value: &Scalar<'_>) -> bool {
-        todo!()
+    pub(crate) fn holds(&self, value: &Scalar<'_>) -> bool {
+        match (self, value) {
+            (Self::Exists, _) | (Self::Null, Scalar::Null) => true,
+            (Self::AnythingBut(these), _) => these.iter().all(|this| !this.holds(value)),
+            (Self::Bool(this), Scalar::Bool(value)) => this == value,
+            (_, Scalar::Number(value)) => self.holds_for_number(Number(*value)),
+            (_, Scalar::String(value)) => self.holds_for_text(value),
+            _ => false,
+        }
+    }
+
+    fn holds_for_number(&self, value: Number) -> bool {
+        match self {
+            Self::Number(this) => *this == value,
+            Self::Range(range) => range.contains(value),
+            _ => false,
+        }
+    }
+
+    fn holds_for_text(&self, value: &str) -> bool {
+        match self {
+            Self::Exact(this) => **this == *value,
+            Self::EqualsIgnoreCase(this) => text::folds_to(value, this),
+            Self::Prefix(this) => this.begins(value),
+            Self::Suffix(this) => this.ends(value),
+            Self::Wildcard(pattern) => pattern.matches(value),
+            Self::Cidr(cidr) => address(value).is_some_and(|address| cidr.contains(address)),
+            _ => false,
+        }
     }
 }
 
-/// Lower case, one rule for policies and values.
-pub(crate) fn fold(_text: &str) -> String {
-    todo!()
-}
-
-impl PartialEq for Number {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Number {}
-
-impl PartialOrd for Number {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Number {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.0 + 0.0).total_cmp(&(other.0 + 0.0))
-    }
-}
-
-impl std::hash::Hash for Number {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        (self.0 + 0.0).to_bits().hash(state);
-    }
-}
+#[cfg(test)]
+mod tests;

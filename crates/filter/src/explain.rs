@@ -1,5 +1,7 @@
 //! Why a message does not match, for people.
 
+pub(crate) mod words;
+
 use crate::{Content, Policy};
 
 /// A clause that failed.

@@ -41,6 +41,9 @@ impl Queue {
             Record::Paused => self.paused = true,
             Record::Resumed => self.paused = false,
             Record::DeliveryMark { below } => self.raise_delivery_mark(*below),
+            Record::FilteredOut { sequences } => {
+                self.settle(sequences);
+            }
         }
         self.tidy();
     }

@@ -168,6 +168,16 @@ impl Queue {
         [self.window.first(), dead_letter].into_iter().flatten().fold(self.cursor, Sequence::min)
     }
 
+    /// The messages of the window that are not below `from`, ascending.
+    pub fn in_window(&self, from: Sequence) -> impl Iterator<Item = Sequence> {
+        self.window.iter_from(from).map(|entry| entry.offer.sequence)
+    }
+
+    /// Whether reading on will pass over this message, which is at or above the cursor.
+    pub fn is_settled_ahead(&self, sequence: Sequence) -> bool {
+        self.dead_letters.contains_key(&sequence) || self.settled_ahead.contains(sequence)
+    }
+
     /// The lowest sequence that is, or may be, neither settled nor a dead letter: in the window, or the cursor.
     pub fn oldest_unsettled(&self) -> Sequence {
         self.window.first().unwrap_or(self.cursor)

@@ -68,6 +68,11 @@ pub enum Record {
         /// Only messages from here on are certainly delivered for the first time.
         below: Sequence,
     },
+    /// A changed filter policy does not match them: they are gone, whatever their state.
+    FilteredOut {
+        /// Messages of the window, ascending.
+        sequences: Vec<Sequence>,
+    },
 }
 
 /// One failed attempt.

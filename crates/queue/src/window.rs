@@ -149,6 +149,11 @@ impl Window {
         self.entries.iter().filter(|entry| entry.lives())
     }
 
+    /// The messages that are not below `from`, ascending.
+    pub(crate) fn iter_from(&self, from: Sequence) -> impl Iterator<Item = &Entry> {
+        self.entries.range(self.first_from(from)..).filter(|entry| entry.lives())
+    }
+
     /// The sequence of the oldest message.
     pub(crate) fn first(&self) -> Option<Sequence> {
         self.iter().next().map(|entry| entry.offer.sequence)

@@ -4,42 +4,14 @@ use std::sync::Arc;
 
 use journal::{AppendError, Appended};
 use queue::{ExpiryReason, Record};
-use types::{Invalid, Sequence, SubscriptionSettings, Timestamp};
+use types::{Sequence, Timestamp};
 
 use super::{State, Subscription};
 use crate::{
-    SeekError, SeekTo, SubscriptionInfo, Unavailable, UpdateSubscriptionError,
-    record::{Start, SubscriptionEvent, write_subscription},
-    topic::Topic,
+    SeekError, SeekTo, SubscriptionInfo, Unavailable, UpdateSubscriptionError, record::Start, topic::Topic,
 };
 
 impl Subscription {
-    /// Changes the settings and answers once that is durable.
-    pub(crate) async fn update(
-        self: &Arc<Self>,
-        change: impl Fn(&mut SubscriptionSettings),
-    ) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
-        let topic = self.topic()?;
-        let appended = topic
-            .retry_when_busy(|| {
-                let mut state = self.lock()?;
-                let settings = changed(state.queue.settings(), &change)?;
-                let event = SubscriptionEvent::Updated { uid: self.uid, settings: settings.clone() };
-                let now = self.shared.time.now();
-                let appended = topic.append(now, |batch| batch.push(|out| write_subscription(out, &event)));
-                if let Ok(appended) = &appended {
-                    state.position = appended.first;
-                    state.end = appended.first + 1;
-                    state.queue.set_settings(settings);
-                    self.changed(&mut state, now);
-                }
-                Ok::<_, UpdateSubscriptionError>(appended)
-            })
-            .await?;
-        appended.durable.wait().await.map_err(Unavailable::Poisoned)?;
-        Ok(self.info()?)
-    }
-
     /// No deliveries from now on, or deliveries again. Doing it twice is OK and changes nothing.
     pub(crate) async fn set_paused(
         self: &Arc<Self>,
@@ -98,13 +70,37 @@ impl Subscription {
         ordinal: u64,
         reason: ExpiryReason,
     ) -> Result<bool, Unavailable> {
+        let mut changed = false;
+        // What a filter policy lets in is known by reading it: as far as the window reaches, then what is in the window expires.
+        while !self.reads_plainly_or_past(topic, below).await? {
+            let cursor = self.peek().queue.cursor();
+            changed |= self.trim_at_once(topic, cursor, 0, reason).await?;
+        }
+        Ok(self.trim_at_once(topic, below, ordinal, reason).await? || changed)
+    }
+
+    /// What is unread below needs no reading to be counted, or there is none any more.
+    async fn reads_plainly_or_past(&self, topic: &Topic, below: Sequence) -> Result<bool, Unavailable> {
+        let done = |state: &State| {
+            (state.deleted || state.reading.is_plain() || state.queue.cursor() >= below).then_some(true)
+        };
+        Ok(self.read_until(topic, done).await? || self.peek().queue.room() > 0)
+    }
+
+    async fn trim_at_once(
+        self: &Arc<Self>,
+        topic: &Topic,
+        below: Sequence,
+        ordinal: u64,
+        reason: ExpiryReason,
+    ) -> Result<bool, Unavailable> {
         topic
             .retry_when_busy(|| {
                 let Ok(mut state) = self.lock() else { return Ok(Ok(false)) };
                 let passes = below > state.queue.cursor();
                 let known = state.queue.settled_ahead_below(below);
-                let unread =
-                    if passes { ordinal.saturating_sub(state.ordinal).saturating_sub(known) } else { 0 };
+                let unread = ordinal.saturating_sub(state.reading.seen()).saturating_sub(known);
+                let unread = if passes && state.reading.is_plain() { unread } else { 0 };
                 let Some(record) = state.queue.decide_trim(below, unread, reason) else {
                     return Ok(Ok(false));
                 };
@@ -134,20 +130,6 @@ impl Subscription {
         self.changed(state, now);
         Ok(appended)
     }
-}
-
-/// The settings after a change, if that is allowed.
-fn changed(
-    settings: &SubscriptionSettings,
-    change: impl Fn(&mut SubscriptionSettings),
-) -> Result<SubscriptionSettings, Invalid> {
-    let mut changed = settings.clone();
-    change(&mut changed);
-    changed.validate().map_err(|invalid| invalid.within("settings"))?;
-    if changed.ordered != settings.ordered {
-        return Err(Invalid::new("settings.ordered", "is fixed at creation"));
-    }
-    Ok(changed)
 }
 
 impl Topic {

@@ -7,7 +7,7 @@ use journal::AppendError;
 use queue::{Ask, ExpiryReason, LeaseRef, Leased, Record};
 use types::{AckId, MessageId, Position, Timestamp, limits};
 
-use super::{State, Subscription};
+use super::{State, Subscription, intake::ReadOn};
 use crate::{ConsumeError, Delivery, Unavailable, record::Message, shared::count, topic::Topic};
 
 /// One of the consumers of a subscription, until dropped.
@@ -27,6 +27,8 @@ enum Look {
     Behind(Position),
     /// The log's buffer is full.
     Busy,
+    /// Much was read and little let in; there may be more.
+    Again,
 }
 
 impl Consumer {
@@ -78,6 +80,7 @@ impl Consumer {
                     subscription.keep_block(block);
                 }
                 Look::Busy => self.topic.room().await?,
+                Look::Again => tokio::task::yield_now().await,
                 Look::Nothing if !waits_for_messages => return Ok(Vec::new()),
                 // Once it counts as waiting and is listed, one more look finds what came in between.
                 Look::Nothing | Look::Soon if waits.is_none() => {
@@ -141,8 +144,10 @@ impl Subscription {
         if state.mark_pending {
             return Ok(Look::Soon);
         }
-        if let Some(cursor) = state.read_on(topic, now, ask.max_messages) {
-            return Ok(Look::Behind(cursor));
+        match state.read_on(topic, now, ask.max_messages) {
+            ReadOn::Behind(cursor) => return Ok(Look::Behind(cursor)),
+            ReadOn::Again => return Ok(Look::Again),
+            ReadOn::Done => {}
         }
         if let Some(mark) = state.queue.decide_mark() {
             return self.write_mark(topic, &mut state, now, mark);

@@ -3,10 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use queue::{ExpiryReason, Offer};
-use types::{Position, Timestamp};
+use types::{Position, Sequence, Timestamp};
 
-use super::{State, Subscription};
-use crate::{Unavailable, cache::Decoded, record::Message, topic::Topic};
+use super::{State, Subscription, reading::Rule};
+use crate::{
+    Unavailable,
+    cache::Decoded,
+    record::Message,
+    topic::{Checked, Filter, Topic, matches_all},
+};
 
 /// Messages that one call reads on at the most while it has something to lease already.
 const READ_ON: usize = 4_096;
@@ -15,79 +20,182 @@ const READ_AT_LEAST: usize = 128;
 
 /// What one step came to.
 enum Step {
-    /// So many messages more are in the window, and the cursor moved.
+    /// So many messages were looked at, and the cursor moved.
     Read(usize),
     /// The next messages are not in memory.
     Behind(Position),
 }
 
+/// Why reading on ended.
+pub(super) enum ReadOn {
+    /// There is enough to lease, or nothing more to read.
+    Done,
+    /// The next messages are not in memory.
+    Behind(Position),
+    /// Much was read and little let in: others should have their turn before it goes on.
+    Again,
+}
+
+/// A stretch of messages in memory, and what decides on them.
+struct Stretch<'a> {
+    frames: &'a [Arc<Decoded>],
+    /// The frames hold every message below, or as many as were asked for.
+    end: Position,
+    /// All of them must match.
+    policies: &'a [Checked],
+}
+
 impl State {
-    /// Reads on until `wanted` messages can be leased, nothing more could be, or the durable end is reached. Where the messages
-    /// are not in memory it stops and says at which position.
-    pub(super) fn read_on(&mut self, topic: &Topic, now: Timestamp, wanted: usize) -> Option<Position> {
+    /// Reads on until `wanted` messages can be leased, nothing more could be, or the durable end is reached.
+    pub(super) fn read_on(&mut self, topic: &Topic, now: Timestamp, wanted: usize) -> ReadOn {
         let mut read = 0;
         loop {
             let leasable = self.queue.leasable(now);
             let enough = leasable >= wanted || (leasable > 0 && read >= READ_ON);
             if enough || !self.queue.takes_more() || self.queue.cursor() >= topic.visible() {
-                return None;
+                return ReadOn::Done;
+            }
+            if read >= READ_ON && !self.reading.is_plain() {
+                return ReadOn::Again;
             }
             match self.step(topic, (wanted - leasable).max(READ_AT_LEAST)) {
                 Step::Read(messages) => read += messages,
-                Step::Behind(cursor) => return Some(cursor),
+                Step::Behind(cursor) => return ReadOn::Behind(cursor),
             }
         }
     }
 
-    /// Reads up to `most` messages on, as far as the window takes them.
+    /// Reads on by up to `most` messages, as far as the window takes them.
     fn step(&mut self, topic: &Topic, most: usize) -> Step {
         let (cursor, visible) = (self.queue.cursor(), topic.visible());
         let most = most.min(self.queue.room());
+        match self.reading.rule(cursor) {
+            Rule::Nothing(before) => {
+                self.queue.read_on(&[], before.min(visible));
+                Step::Read(0)
+            }
+            Rule::Everything => self.step_through(topic, &[], visible, most),
+            Rule::Era(policies, until) => self.step_through(topic, &policies, until.min(visible), most),
+            Rule::Filtered(filter) => self
+                .step_listed(topic, &filter, visible, most)
+                .unwrap_or_else(|| self.step_through(topic, &[filter.checked], visible, most)),
+        }
+    }
+
+    /// Looks at every message below `end`.
+    fn step_through(&mut self, topic: &Topic, policies: &[Checked], end: Position, most: usize) -> Step {
+        let cursor = self.queue.cursor();
         // What is still in memory of a trimmed part of the log is not kept any more, and does not count.
         let kept = cursor >= topic.first_position();
         let cached = if kept { topic.cache.lock().from(cursor, most) } else { None };
-        let max_age = topic.retention_age();
         if let Some(frames) = cached {
             self.block = None;
-            Step::Read(self.offer(&frames, visible, most, max_age))
+            Step::Read(self.offer(topic, &Stretch { frames: &frames, end, policies }, most))
         } else if let Some(block) = self.block.clone().filter(|block| block.holds(cursor)) {
-            Step::Read(self.offer(&block.frames, block.end.min(visible), most, max_age))
+            let end = block.end.min(end);
+            Step::Read(self.offer(topic, &Stretch { frames: &block.frames, end, policies }, most))
         } else {
             Step::Behind(cursor)
         }
     }
 
-    /// Hands up to `most` messages from the cursor on to the queue. The frames hold every message below `end`, or `most` of them.
-    fn offer(&mut self, frames: &[Arc<Decoded>], end: Position, most: usize, max_age: Duration) -> usize {
+    /// Hands up to `most` messages from the cursor on to the queue, of those that the policies let in. How many were looked at.
+    fn offer(&mut self, topic: &Topic, stretch: &Stretch<'_>, most: usize) -> usize {
         let cursor = self.queue.cursor();
+        let max_age = topic.retention_age();
         let mut offers = Vec::with_capacity(most.min(READ_ON));
-        let mut next_ordinal = self.ordinal;
-        let mut to = end;
-        'frames: for frame in frames {
+        let (mut looked, mut next_ordinal) = (0, None);
+        let mut to = stretch.end;
+        'frames: for frame in stretch.frames {
             let start = frame.messages.partition_point(|(sequence, _)| *sequence < cursor);
             for (sequence, message) in &frame.messages[start..] {
-                if *sequence >= end {
+                if *sequence >= stretch.end {
                     break 'frames;
                 }
-                if offers.len() == most {
+                if looked == most {
                     to = *sequence;
                     break 'frames;
                 }
-                offers.push(offer_of(*sequence, message, frame.at, max_age));
-                next_ordinal = message.ordinal + 1;
+                looked += 1;
+                next_ordinal = Some(message.ordinal + 1);
+                if self.lets_in(topic, stretch.policies, *sequence, message) {
+                    offers.push(offer_of(*sequence, message, frame.at, max_age));
+                }
             }
         }
         // A full hand from whole frames: what follows them is another call's.
-        if offers.len() == most && to == end {
-            to = frames.last().map_or(end, |frame| frame.end.min(end));
+        if looked == most && to == stretch.end {
+            to = stretch.frames.last().map_or(stretch.end, |frame| frame.end.min(stretch.end));
         }
         debug_assert!(
             offers.is_sorted_by_key(|offer| offer.sequence),
             "the log was read out of order: {offers:?}"
         );
         self.queue.read_on(&offers, to);
-        self.ordinal = next_ordinal;
-        offers.len()
+        self.passed(cursor, offers.len() as u64, next_ordinal);
+        looked
+    }
+
+    /// Whether a message counts as this subscription's. One that is settled already was.
+    fn lets_in(&self, topic: &Topic, policies: &[Checked], sequence: Sequence, message: &Message) -> bool {
+        policies.is_empty()
+            || self.queue.is_settled_ahead(sequence)
+            || matches_all(&*topic.shared.contents, &message.payload, policies)
+    }
+
+    /// Counts what was read from `cursor` on.
+    fn passed(&mut self, cursor: Position, messages: u64, next_ordinal: Option<u64>) {
+        if cursor < self.reading.since() {
+            self.reading.passed_in_era(messages);
+        } else if self.reading.filter().is_some() {
+            self.reading.passed(messages);
+        } else if let Some(ordinal) = next_ordinal {
+            self.reading.set_seen(ordinal);
+        }
+    }
+
+    /// Goes from match to match, as the publisher listed them; none if the list does not reach back so far.
+    fn step_listed(
+        &mut self,
+        topic: &Topic,
+        filter: &Filter,
+        visible: Position,
+        most: usize,
+    ) -> Option<Step> {
+        let cursor = self.queue.cursor();
+        // Whoever appends messages holds this lock until they are listed.
+        let frames = topic.cache.lock();
+        let found = filter.route.from(cursor, visible, most)?;
+        let mut offers = Vec::with_capacity(found.sequences.len());
+        let (mut passed, mut missing, mut in_memory) = (0, None, true);
+        for &sequence in &found.sequences {
+            let kept = sequence >= topic.first_position();
+            let cached = frames.holding(sequence).filter(|_| kept);
+            let cached = cached.and_then(|frame| Some((frame.find(sequence)?, frame.at)));
+            let block = self.block.as_ref().filter(|block| block.holds(sequence));
+            in_memory &= cached.is_some();
+            match cached.or_else(|| block?.find(sequence)) {
+                Some((message, at)) => offers.push(offer_of(sequence, message, at, topic.retention_age())),
+                // The log is damaged there, or no longer kept.
+                None if block.is_some() => {}
+                None => {
+                    missing = Some(sequence);
+                    break;
+                }
+            }
+            passed += 1;
+        }
+        drop(frames);
+        if in_memory {
+            self.block = None;
+        }
+        let full_hand = found.sequences.last().filter(|_| found.sequences.len() == most).map(|last| last + 1);
+        self.queue.read_on(&offers, missing.or(full_hand).unwrap_or(visible));
+        self.reading.set_seen(found.matched.wrapping_sub(found.unread).wrapping_add(passed));
+        match missing.filter(|_| passed == 0) {
+            Some(sequence) => Some(Step::Behind(sequence)),
+            None => Some(Step::Read(offers.len())),
+        }
     }
 }
 
@@ -117,33 +225,62 @@ impl Subscription {
         ordinal: u64,
         most: u64,
     ) -> Result<bool, Unavailable> {
-        let passed = self.pass(topic, end, ordinal, most).await;
+        let too_many = |state: &State| {
+            // How many a filter lets in shows as they are read: see below.
+            let known = state.queue.settled_ahead_below(end);
+            state.reading.is_plain()
+                && ordinal.saturating_sub(state.reading.seen()).saturating_sub(known) > most
+        };
+        let room = self.peek().queue.room() as u64;
+        self.read_until(topic, |state| {
+            if state.queue.cursor() >= end {
+                Some(true)
+            } else if too_many(state) || (state.queue.room() as u64).saturating_add(most) < room {
+                Some(false)
+            } else {
+                None
+            }
+        })
+        .await
+    }
+
+    /// Reads on for as long as `done` has nothing to say. False if the window is full or the next messages are not durable yet.
+    pub(crate) async fn read_until(
+        &self,
+        topic: &Topic,
+        done: impl Fn(&State) -> Option<bool>,
+    ) -> Result<bool, Unavailable> {
+        let answer = self.read_steps(topic, done).await;
         if !self.has_consumers() {
             // Nobody else would clear it away.
             self.peek().block = None;
         }
-        passed
+        answer
     }
 
-    async fn pass(&self, topic: &Topic, end: Position, ordinal: u64, most: u64) -> Result<bool, Unavailable> {
+    async fn read_steps(
+        &self,
+        topic: &Topic,
+        done: impl Fn(&State) -> Option<bool>,
+    ) -> Result<bool, Unavailable> {
         loop {
             let step = {
                 let mut state = self.peek();
-                let cursor = state.queue.cursor();
-                if cursor >= end {
-                    return Ok(true);
+                if let Some(answer) = done(&state) {
+                    return Ok(answer);
                 }
-                let known = state.queue.settled_ahead_below(end);
-                let unread = ordinal.saturating_sub(state.ordinal).saturating_sub(known);
                 // The end of a segment may not be durable yet: what is before it cannot be read then.
-                if unread > most || state.queue.room() == 0 || cursor >= topic.visible() {
+                if state.queue.room() == 0 || state.queue.cursor() >= topic.visible() {
                     return Ok(false);
                 }
                 state.step(topic, READ_ON)
             };
-            if let Step::Behind(cursor) = step {
-                let block = topic.read_block(cursor).await?;
-                self.keep_block(block);
+            match step {
+                Step::Behind(cursor) => {
+                    let block = topic.read_block(cursor).await?;
+                    self.keep_block(block);
+                }
+                Step::Read(_) => tokio::task::yield_now().await,
             }
         }
     }

@@ -5,9 +5,13 @@
 
 mod change;
 mod consume;
+mod counting;
 mod due;
 mod intake;
+mod reading;
+mod refilter;
 mod settle;
+mod tally;
 
 use std::sync::{
     Arc, Weak,
@@ -18,12 +22,14 @@ pub use consume::Consumer;
 use journal::{AppendError, Appended};
 use parking_lot::{Mutex, MutexGuard};
 use queue::{Queue, Record};
+pub(crate) use reading::{Era, Reading, TooManyEras};
 pub use settle::{Settling, Subscriber};
+use tally::Tally;
 use tokio::sync::Notify;
-use types::{Position, Sequence, SubscriptionName, SubscriptionUid, Timestamp, TopicName};
+use types::{Position, SubscriptionName, SubscriptionUid, Timestamp, TopicName};
 
 use crate::{
-    SubscriptionInfo, SubscriptionNotFound, SubscriptionStats,
+    PolicyInForce, SubscriptionInfo, SubscriptionNotFound, SubscriptionStats,
     record::write_queue,
     shared::{Shared, count},
     topic::{Block, Topic},
@@ -51,8 +57,10 @@ pub(crate) struct Subscription {
 /// What the subscription's lock protects.
 pub(crate) struct State {
     pub(crate) queue: Queue,
-    /// Messages that the topic accepted before the queue's cursor.
-    pub(crate) ordinal: u64,
+    /// How far it has come, and what decides on what comes next.
+    pub(crate) reading: Reading,
+    /// What its filter policy has made of the messages.
+    pub(crate) tally: Tally,
     /// Where the latest change took effect.
     pub(crate) position: Position,
     /// The position after the last record that was appended under this lock.
@@ -76,12 +84,13 @@ impl Subscription {
         topic: &Weak<Topic>,
         shared: &Arc<Shared>,
         queue: Queue,
-        ordinal: u64,
+        reading: Reading,
         position: Position,
     ) -> Arc<Self> {
         let state = State {
             queue,
-            ordinal,
+            reading,
+            tally: Tally::default(),
             position,
             end: position + 1,
             deleted: false,
@@ -137,6 +146,13 @@ impl Subscription {
         })
     }
 
+    pub(crate) fn policy_in_force(&self) -> Result<PolicyInForce, SubscriptionNotFound> {
+        let topic = self.topic()?.name.clone();
+        let state = self.lock()?;
+        let policy = state.reading.filter().map(|filter| filter.checked.policy.clone());
+        Ok(PolicyInForce { topic, policy, since: state.reading.since() })
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.shared.time.now()
     }
@@ -154,33 +170,52 @@ impl Subscription {
     }
 
     /// It was read back from the log: the broker minds its deadlines again, and its time without use starts anew.
-    pub(crate) fn recovered(self: &Arc<Self>) {
+    pub(crate) fn recovered(self: &Arc<Self>, topic: &Topic, published: u64) {
         let mut state = self.state.lock();
+        let figures = topic.routing.figures(state.reading.filter(), published);
+        state.tally.begin(figures);
         state.last_used = self.shared.time.now();
         self.arm(&mut state);
     }
 
     /// In figures.
     pub(crate) async fn stats(&self) -> Result<SubscriptionStats, SubscriptionNotFound> {
-        let (mut stats, oldest) = self.figures()?;
+        let topic = self.topic()?;
+        if let Err(error) = self.count_unread(&topic).await {
+            tracing::warn!(subscription = %self.name, %error, "the backlog could not be counted: the log was not read");
+        }
+        let mut stats = self.figures()?;
         if stats.backlog > 0 {
-            stats.oldest_unsettled_at = self.topic()?.published_at(oldest).await;
+            stats.oldest_unsettled_at = self.oldest_unsettled_at(&topic).await;
         }
         Ok(stats)
     }
 
-    /// What memory knows: all but the time of the oldest unsettled message, and which message that is.
-    pub(crate) fn figures(&self) -> Result<(SubscriptionStats, Sequence), SubscriptionNotFound> {
-        let published = self.topic()?.state.lock().published;
+    async fn oldest_unsettled_at(&self, topic: &Topic) -> Option<Timestamp> {
+        if !self.peek().reading.is_plain() {
+            // The next message of the log need not be the next one of this subscription.
+            let in_hand = |state: &State| (state.queue.in_window(0).next().is_some()).then_some(true);
+            self.read_until(topic, in_hand).await.ok()?;
+        }
+        let oldest = self.peek().queue.oldest_unsettled();
+        topic.published_at(oldest).await
+    }
+
+    /// What memory knows: all but the time of the oldest unsettled message. A backlog under earlier filter policies that is not counted
+    /// yet is left out; upkeep counts it.
+    pub(crate) fn figures(&self) -> Result<SubscriptionStats, SubscriptionNotFound> {
+        let topic = self.topic()?;
+        let published = topic.state.lock().published;
         let state = self.lock()?;
         let now = self.shared.time.now();
-        let stats = SubscriptionStats {
-            backlog: state.backlog(published, now),
+        let filter = state.reading.filter();
+        Ok(SubscriptionStats {
+            backlog: state.backlog(published, now).0,
             oldest_unsettled_at: None,
             consumers: self.consumers.load(Ordering::Relaxed) as u64,
             counts: state.queue.counts(now),
-        };
-        Ok((stats, state.queue.oldest_unsettled()))
+            filter: state.tally.stats(filter, topic.routing.figures(filter, published)),
+        })
     }
 
     pub(super) fn has_consumers(&self) -> bool {
@@ -204,6 +239,13 @@ impl Subscription {
     pub(crate) fn new_messages(&self) -> bool {
         self.wake_next();
         self.waiting.load(Ordering::Acquire) > 0
+    }
+
+    /// As [`Self::new_messages`], from a list of those that wait: false if it need not stay on it. Under the list's lock.
+    pub(crate) fn told(&self) -> bool {
+        let stays = self.new_messages();
+        self.listed.store(stays, Ordering::Release);
+        stays
     }
 
     /// Consumers look again, each of them: the broker is being shut down.
@@ -237,8 +279,8 @@ impl Subscription {
             }
         })?;
         state.end = appended.first + records.len() as u64;
-        for record in records {
-            state.apply(record, ordinal);
+        for (record, position) in records.iter().zip(appended.first..) {
+            state.apply(record, ordinal, position);
             self.count(record);
         }
         Ok(appended)
@@ -294,30 +336,26 @@ impl Subscription {
 
 impl State {
     /// Applies a record, live or in recovery. `ordinal` goes with the cursor to which the record may move the queue.
-    pub(crate) fn apply(&mut self, record: &Record, ordinal: u64) {
-        let moves = match record {
-            Record::Sought { .. } => true,
-            Record::Trimmed { below, .. } => *below > self.queue.cursor(),
-            _ => false,
-        };
+    pub(crate) fn apply(&mut self, record: &Record, ordinal: u64, position: Position) {
+        let cursor = self.queue.cursor();
         self.queue.apply(record);
-        if moves {
-            self.ordinal = ordinal;
-            self.block = None;
+        match record {
+            Record::Sought { to } => self.reading.sought(*to, ordinal, position),
+            Record::Trimmed { below, .. } if *below > cursor => {
+                self.reading.trimmed(*below, ordinal, position);
+            }
+            _ => return,
         }
+        self.block = None;
     }
 
-    /// Messages neither settled nor dead-lettered, and dead letters.
-    pub(crate) fn unfinished(&self, published: u64, now: Timestamp) -> (u64, u64) {
-        (self.backlog(published, now), self.queue.counts(now).dead_letters)
-    }
-
-    /// Messages neither settled nor dead-lettered.
-    pub(crate) fn backlog(&self, published: u64, now: Timestamp) -> u64 {
+    /// Messages neither settled nor dead-lettered. `false`: what an earlier filter policy decides on is not counted yet.
+    pub(crate) fn backlog(&self, published: u64, now: Timestamp) -> (u64, bool) {
         let counts = self.queue.counts(now);
         let window =
             counts.ready + counts.leased + counts.delayed + counts.backing_off + counts.waiting_for_key;
-        published.saturating_sub(self.ordinal).saturating_sub(counts.settled_ahead) + window
+        let unread = self.reading.unread(published);
+        (unread.unwrap_or(0).saturating_sub(counts.settled_ahead) + window, unread.is_some())
     }
 }
 

@@ -9,13 +9,18 @@ use bytes::Bytes;
 use journal::{Checkpoint, JournalError};
 use serde::{Deserialize, Serialize};
 use types::{
-    Position, Sequence, SubscriptionName, SubscriptionSettings, SubscriptionUid, Timestamp, TopicSettings,
+    FilterPolicy, Position, Sequence, SubscriptionName, SubscriptionSettings, SubscriptionUid, Timestamp,
+    TopicSettings,
 };
 
-use super::Topic;
-use crate::{deduplication::Seen, subscription::Subscription};
+use super::{Checked, Topic};
+use crate::{
+    deduplication::Seen,
+    subscription::{Era, State, Subscription},
+};
 
-const VERSION: u8 = 1;
+/// Version 1 ends where the filters begin.
+const VERSION: u8 = 2;
 
 /// What upkeep remembers between its rounds.
 #[derive(Debug, Default)]
@@ -62,6 +67,9 @@ pub(crate) struct TopicPart {
     pub(super) deduplication: Vec<Seen>,
     pub(super) carried: BTreeMap<Sequence, Position>,
     pub(super) subscriptions: Vec<SubscriptionPart>,
+    /// Of the subscriptions that have a filter policy, or had one when what they have not read was accepted.
+    #[serde(skip)]
+    pub(super) filters: Vec<FilterPart>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,20 +84,51 @@ pub(crate) struct SubscriptionPart {
     pub(super) queue: queue::Snapshot,
 }
 
+/// What a subscription's queue does not know of a filter. As of the same moment as its [`SubscriptionPart`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct FilterPart {
+    pub(super) uid: SubscriptionUid,
+    /// The policy in the settings decides from here on.
+    pub(super) since: Position,
+    /// Messages below `counted_to` that it let in and that are not read.
+    pub(super) unread: u64,
+    pub(super) counted_to: Position,
+    pub(super) eras: Vec<EraPart>,
+}
+
+/// See [`Era`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct EraPart {
+    from: Position,
+    until: Position,
+    /// Each as JSON.
+    policies: Vec<String>,
+    unread: Option<u64>,
+}
+
 impl TopicPart {
     pub(super) fn encode(&self) -> Bytes {
         let out = postcard::to_extend(self, vec![VERSION]);
+        let out = out.and_then(|out| postcard::to_extend(&self.filters, out));
         out.expect("a checkpoint has no value that postcard cannot write").into()
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
         match bytes.split_first() {
-            Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(|error| error.to_string()),
+            Some((1, rest)) => postcard::from_bytes(rest).map_err(|error| error.to_string()),
+            Some((&VERSION, rest)) => {
+                Self::decode_with_filters(rest).map_err(|error: postcard::Error| error.to_string())
+            }
             Some((version, _)) => {
                 Err(format!("the checkpoint has version {version}, this release reads {VERSION}"))
             }
             None => Err("the checkpoint is empty".into()),
         }
+    }
+
+    fn decode_with_filters(bytes: &[u8]) -> Result<Self, postcard::Error> {
+        let (part, rest): (Self, _) = postcard::take_from_bytes(bytes)?;
+        Ok(Self { filters: postcard::from_bytes(rest)?, ..part })
     }
 
     pub(super) fn topic_settings(&self) -> Result<TopicSettings, String> {
@@ -103,6 +142,46 @@ impl SubscriptionPart {
     }
 }
 
+impl FilterPart {
+    /// Of a subscription whose lock is held; none if it reads plainly.
+    fn of(topic: &Topic, subscription: &Subscription, state: &State) -> Option<Self> {
+        let reading = &state.reading;
+        if reading.is_plain() {
+            return None;
+        }
+        // No message is on its way into the lists while this is held.
+        let frames = topic.cache.lock();
+        Some(Self {
+            uid: subscription.uid,
+            since: reading.since(),
+            unread: reading.filter().map_or(0, |_| reading.unread_in_force(0)),
+            counted_to: frames.end(),
+            eras: reading.eras().map(EraPart::of).collect(),
+        })
+    }
+}
+
+impl EraPart {
+    fn of(era: &Era) -> Self {
+        let policies = era.policies.iter().map(|checked| to_json(&*checked.text)).collect();
+        Self { from: era.from, until: era.until, policies, unread: era.unread }
+    }
+
+    pub(super) fn to_era(&self) -> Result<Era, String> {
+        let policies = self.policies.iter().map(|json| {
+            let text: FilterPolicy = serde_json::from_str(json).map_err(|error| error.to_string())?;
+            Checked::of(&text).map_err(|invalid| invalid.to_string())
+        });
+        Ok(Era {
+            from: self.from,
+            until: self.until,
+            policies: policies.collect::<Result<_, String>>()?,
+            unread: self.unread,
+            passed: 0,
+        })
+    }
+}
+
 impl Topic {
     /// Saves a checkpoint. The topic's upkeep lock is held.
     pub(crate) async fn checkpoint(&self, progress: &mut Progress) -> Result<(), JournalError> {
@@ -110,13 +189,13 @@ impl Topic {
         let (part, subscriptions) = self.topic_part();
         // Before the parts are taken: cursors only rise meanwhile, because seeks take the upkeep lock.
         let cursor = subscriptions.iter().map(|s| s.peek().queue.cursor()).fold(part.as_of, Position::min);
-        let part = TopicPart {
-            subscriptions: subscriptions.iter().map(|s| subscription_part(self, s)).collect(),
-            ..part
-        };
+        let (subscriptions, filters): (Vec<_>, Vec<_>) =
+            subscriptions.iter().map(|s| subscription_part(self, s)).unzip();
+        let part = TopicPart { subscriptions, filters: filters.into_iter().flatten().collect(), ..part };
         let positions = || part.subscriptions.iter().map(|s| s.as_of).chain([part.as_of]);
         let replay_from = positions().min().unwrap_or(part.as_of);
-        let as_of = positions().max().unwrap_or(part.as_of);
+        let counted_to = part.filters.iter().map(|filter| filter.counted_to);
+        let as_of = positions().chain(counted_to).max().unwrap_or(part.as_of);
         let state = part.encode();
         self.log.save_checkpoint(Checkpoint { replay_from, as_of, state }).await?;
         self.written.fetch_sub(written, Ordering::Relaxed);
@@ -143,23 +222,25 @@ impl Topic {
             deduplication: state.deduplication.snapshot(),
             carried: state.carried.clone(),
             subscriptions: Vec::new(),
+            filters: Vec::new(),
         };
         (part, state.subscriptions.values().cloned().collect())
     }
 }
 
-fn subscription_part(topic: &Topic, subscription: &Subscription) -> SubscriptionPart {
+fn subscription_part(topic: &Topic, subscription: &Subscription) -> (SubscriptionPart, Option<FilterPart>) {
     let state = subscription.peek();
-    SubscriptionPart {
+    let part = SubscriptionPart {
         as_of: state.end.max(topic.visible()),
         uid: subscription.uid,
         name: subscription.name.clone(),
         settings: to_json(state.queue.settings()),
         created_at: subscription.created_at,
         position: state.position,
-        ordinal: state.ordinal,
+        ordinal: state.reading.seen(),
         queue: state.queue.snapshot(),
-    }
+    };
+    (part, FilterPart::of(topic, subscription, &state))
 }
 
 fn to_json(settings: &impl Serialize) -> String {

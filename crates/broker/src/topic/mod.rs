@@ -6,6 +6,7 @@ mod pump;
 mod read;
 mod recover;
 mod retention;
+mod routing;
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +23,8 @@ use journal::{AppendError, Appended, Batch, BatchBuilder, Log, Priority};
 use parking_lot::Mutex;
 pub(crate) use publish::Acceptance;
 pub(crate) use read::Block;
-pub(crate) use recover::Opening;
+pub(crate) use recover::{Creation, Opening};
+pub(crate) use routing::{Checked, Figures, Filter, Routing, Unmatchable, matches_all};
 use tokio::sync::watch;
 use types::{LogId, Position, Sequence, SubscriptionUid, Timestamp, TopicName, TopicSettings};
 
@@ -41,7 +43,9 @@ pub(crate) struct Topic {
     pub(crate) state: Mutex<TopicState>,
     /// Follows the durable end: everything below may be delivered.
     tail: watch::Receiver<Position>,
-    /// Subscriptions with consumers that wait for the next message; the pump empties it.
+    /// Who gets which message. Its policies change under the topic's lock.
+    pub(crate) routing: Routing,
+    /// Subscriptions without a filter policy whose consumers wait for the next message; the pump empties it.
     waiting: Mutex<Vec<Arc<Subscription>>>,
     /// Held (across awaits) by whatever moves the beginning of the log or depends on it standing still: retention,
     /// checkpoints, seeks, subscriptions that start in the past.
@@ -73,6 +77,8 @@ pub(crate) struct TopicState {
     /// Publishes that were duplicates, since the process started.
     pub(crate) deduplicated: u64,
     pub(crate) subscriptions: BTreeMap<SubscriptionUid, Arc<Subscription>>,
+    /// How many of them have a filter policy.
+    pub(crate) filtered: u32,
     /// The position after the last record that was appended under this lock: every message accepted so far is below it,
     /// every later one is not.
     pub(crate) end: Position,
@@ -85,6 +91,20 @@ pub(crate) struct TopicState {
 }
 
 impl TopicState {
+    pub(crate) fn insert(&mut self, subscription: Arc<Subscription>) {
+        self.filtered += u32::from(subscription.peek().reading.filter().is_some());
+        self.subscriptions.insert(subscription.uid, subscription);
+    }
+
+    /// Nobody else matches its filter policy for it any more.
+    pub(crate) fn remove(&mut self, routing: &Routing, uid: SubscriptionUid) {
+        let Some(subscription) = self.subscriptions.remove(&uid) else { return };
+        if let Some(filter) = subscription.peek().reading.filter() {
+            self.filtered -= 1;
+            routing.leave(filter);
+        }
+    }
+
     /// Where a message can be read.
     pub(crate) fn place_of(&self, sequence: Sequence) -> Position {
         let place = self.moving.get(&sequence).or_else(|| self.carried.get(&sequence));

@@ -8,7 +8,7 @@ use std::{
 use journal::{AppendError, Appended, BatchBuilder, Durable, Frame, Priority};
 use types::{Invalid, MessageId, Sequence, Timestamp, limits};
 
-use super::{Topic, TopicState};
+use super::{Topic, TopicState, routing::Routed};
 use crate::{
     NewMessage, PublishError, Published, TopicNotFound, Unavailable,
     cache::Decoded,
@@ -41,6 +41,14 @@ enum Duplicate {
     Of(usize),
 }
 
+impl Plan {
+    /// The indexes of the new messages.
+    fn new(&self) -> impl Iterator<Item = usize> {
+        let new = self.duplicates.iter().enumerate().filter(|(_, duplicate)| duplicate.is_none());
+        new.map(|(index, _)| index)
+    }
+}
+
 impl Topic {
     /// Takes positions for what is new among the messages.
     pub(crate) async fn accept(
@@ -52,8 +60,9 @@ impl Topic {
             .map(|m| m.meta.deduplication_id.as_deref().map(|id| fingerprint(id.as_bytes())))
             .collect();
         let bytes: usize = messages.iter().map(encoded_bytes).sum();
+        let mut routed = self.route(messages);
         loop {
-            match self.try_accept(messages, &fingerprints, bytes)? {
+            match self.try_accept(messages, &fingerprints, bytes, &mut routed)? {
                 Ok(accepted) => return Ok(accepted),
                 Err(AppendError::Busy) => {
                     self.log.room(bytes, Priority::Publish).await.map_err(Unavailable::from)?;
@@ -72,6 +81,7 @@ impl Topic {
         messages: &[NewMessage],
         fingerprints: &[Option<Fingerprint>],
         bytes: usize,
+        routed: &mut Routed,
     ) -> Result<Result<Acceptance, AppendError>, PublishError> {
         let mut state = self.state.lock();
         if self.is_deleted() || state.closed {
@@ -81,12 +91,15 @@ impl Topic {
         let now = self.shared.time.now();
         check_delays(messages, now, state.settings.retention.max_age)?;
         let plan = state.plan(now, fingerprints)?;
-        let appended = match self.append_messages(&state, now, messages, &plan, bytes) {
+        if !self.routing.is_current(routed) {
+            *routed = self.route(messages);
+        }
+        let appended = match self.append_messages(&state, now, messages, &plan, bytes, routed) {
             Ok(appended) => appended,
             Err(error) => return Ok(Err(error)),
         };
         let first = appended.as_ref().map_or(0, |appended| appended.first);
-        let published = state.take_over(self, now, first, &plan);
+        let published = state.take_over(self, now, first, &plan, routed);
         let stands_for = plan.duplicates.iter().filter_map(|duplicate| match duplicate {
             Some(Duplicate::Stored(sequence)) => Some(*sequence),
             _ => None,
@@ -98,6 +111,11 @@ impl Topic {
         }))
     }
 
+    /// Asks the filter policies.
+    fn route(&self, messages: &[NewMessage]) -> Routed {
+        self.routing.route(&*self.shared.contents, messages.iter().map(|message| &message.payload[..]))
+    }
+
     /// Appends the new ones, if there are any, and shows them to the cache in the same breath.
     fn append_messages(
         self: &Arc<Self>,
@@ -106,6 +124,7 @@ impl Topic {
         messages: &[NewMessage],
         plan: &Plan,
         bytes: usize,
+        routed: &Routed,
     ) -> Result<Option<Appended>, AppendError> {
         let mut batch = BatchBuilder::with_capacity(bytes);
         let mut ordinal = state.published;
@@ -124,6 +143,7 @@ impl Topic {
         let appended = self.log.append(now, batch.clone(), Priority::Publish)?;
         let frame = Frame { first: appended.first, at: now, batch };
         let held = frames.push(Decoded::of(&frame).expect("what was just written can be read"));
+        self.routing.list(routed, plan.new().zip(appended.first..));
         drop(frames);
         self.cache.settle_budget(held);
         Ok(Some(appended))
@@ -170,11 +190,18 @@ impl TopicState {
     }
 
     /// The messages are appended from `first` on: counts and remembers them, and says what became of each.
-    fn take_over(&mut self, topic: &Topic, now: Timestamp, first: Sequence, plan: &Plan) -> Vec<Published> {
-        let matched = u32::try_from(self.subscriptions.len()).unwrap_or(u32::MAX);
+    fn take_over(
+        &mut self,
+        topic: &Topic,
+        now: Timestamp,
+        first: Sequence,
+        plan: &Plan,
+        routed: &Routed,
+    ) -> Vec<Published> {
+        let unfiltered = u32::try_from(self.subscriptions.len()).unwrap_or(u32::MAX) - self.filtered;
         let mut next = first;
         let mut published: Vec<Published> = Vec::with_capacity(plan.duplicates.len());
-        for (duplicate, id) in plan.duplicates.iter().zip(&plan.fingerprints) {
+        for (index, (duplicate, id)) in plan.duplicates.iter().zip(&plan.fingerprints).enumerate() {
             let sequence = match duplicate {
                 None => {
                     if let Some(id) = id {
@@ -187,12 +214,13 @@ impl TopicState {
                 Some(Duplicate::Of(index)) => published[*index].id.sequence,
             };
             let deduplicated = duplicate.is_some();
+            let matched = || unfiltered + topic.routing.subscriptions(routed, index);
             self.deduplicated += u64::from(deduplicated);
             count(&topic.shared.totals.deduplicated, u64::from(deduplicated));
             published.push(Published {
                 id: MessageId { log: topic.id, sequence },
                 deduplicated,
-                matched: if deduplicated { 0 } else { matched },
+                matched: if deduplicated { 0 } else { matched() },
             });
         }
         self.published += next - first;

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio_stream::{StreamExt as _, wrappers::WatchStream};
 use types::Position;
 
-use super::Topic;
+use super::{Filter, Topic};
 use crate::subscription::Subscription;
 
 impl Topic {
@@ -15,20 +15,32 @@ impl Topic {
         tokio::spawn(pump(Arc::downgrade(self), self.log.tail()));
     }
 
-    /// From now on new messages wake this subscription, for as long as a consumer of it waits.
+    /// From now on new messages that it gets wake this subscription, for as long as a consumer of it waits.
     pub(crate) fn wake_on_next(&self, subscription: &Arc<Subscription>) {
-        let mut waiting = self.waiting.lock();
+        // Under the subscription's lock, so that its filter policy does not change before it is on the list.
+        let state = subscription.peek();
+        self.list_waiting(subscription, state.reading.filter());
+    }
+
+    /// Puts it on the list of those that wait for what this filter lets in. Under the subscription's lock.
+    pub(crate) fn list_waiting(&self, subscription: &Arc<Subscription>, filter: Option<&Filter>) {
+        let mut waiting = filter.map_or(&self.waiting, |filter| &filter.route.waiting).lock();
         if !subscription.listed.swap(true, Ordering::AcqRel) {
             waiting.push(subscription.clone());
         }
     }
 
-    fn wake_waiting(&self) {
-        self.waiting.lock().retain(|subscription| {
-            let keep = subscription.new_messages();
-            subscription.listed.store(keep, Ordering::Release);
-            keep
-        });
+    /// It gets other messages from now on: takes it off the list that it is on. Under the subscription's lock.
+    pub(crate) fn forget_waiting(&self, subscription: &Subscription, filter: Option<&Filter>) {
+        let mut waiting = filter.map_or(&self.waiting, |filter| &filter.route.waiting).lock();
+        if subscription.listed.swap(false, Ordering::AcqRel) {
+            waiting.retain(|other| other.uid != subscription.uid);
+        }
+    }
+
+    fn wake_waiting(&self, readable: Position) {
+        self.waiting.lock().retain(|subscription| subscription.told());
+        self.routing.tell(readable);
     }
 
     /// There is no message from here on that may be delivered.
@@ -53,7 +65,7 @@ async fn pump(topic: Weak<Topic>, tail: watch::Receiver<Position>) {
         };
         if readable > announced {
             announced = readable;
-            topic.wake_waiting();
+            topic.wake_waiting(readable);
         }
     }
 }

@@ -11,19 +11,22 @@ use std::{
 use journal::{Frame, Log, ReadError};
 use parking_lot::Mutex;
 use queue::Queue;
-use types::{LogId, Position, SubscriptionUid, Timestamp, TopicName, TopicSettings};
+use types::{
+    Invalid, LogId, Position, SubscriptionName, SubscriptionSettings, SubscriptionUid, Timestamp, TopicName,
+    TopicSettings,
+};
 
 use super::{
-    Topic, TopicState,
-    checkpoint::{Progress, SubscriptionPart, TopicPart},
+    Checked, Routing, Topic, TopicState,
+    checkpoint::{EraPart, FilterPart, Progress, SubscriptionPart, TopicPart},
 };
 use crate::{
     OpenError,
     cache::TailCache,
     deduplication::{Deduplication, fingerprint},
-    record::{Record, Start, SubscriptionEvent, TopicEvent},
+    record::{Message, Record, Start, SubscriptionEvent, TopicEvent},
     shared::Shared,
-    subscription::Subscription,
+    subscription::{Reading, Subscription},
 };
 
 /// Bytes read at a time.
@@ -62,10 +65,9 @@ impl Topic {
         let from = checkpoint.map_or(first, |checkpoint| checkpoint.replay_from.max(first));
         let as_of = part.as_ref().map_or(first, |part| part.as_of);
         let topic = Arc::new(Self::new(opening, log, shared, end));
-        if let Some(part) = part {
-            topic.take_over(part)?;
-        }
-        Replay { topic: &topic, topic_as_of: as_of, last_at: Timestamp::EPOCH }.run(from, end).await?;
+        let uncounted = part.map_or_else(|| Ok(Uncounted::default()), |part| topic.take_over(part, from))?;
+        let replay = Replay { topic: &topic, topic_as_of: as_of, uncounted, last_at: Timestamp::EPOCH };
+        replay.run(from, end).await?;
         Ok(topic)
     }
 
@@ -77,6 +79,7 @@ impl Topic {
             published: 0,
             deduplicated: 0,
             subscriptions: BTreeMap::new(),
+            filtered: 0,
             end: 1,
             closed: false,
             carried: BTreeMap::new(),
@@ -90,6 +93,7 @@ impl Topic {
             shared: shared.clone(),
             state: Mutex::new(state),
             tail: log.tail(),
+            routing: Routing::new(shared.hash_seed ^ opening.id.0),
             waiting: Mutex::default(),
             upkeep: tokio::sync::Mutex::new(Progress::default()),
             deleted: AtomicBool::new(false),
@@ -105,8 +109,8 @@ impl Topic {
         topic
     }
 
-    /// Takes a checkpoint's state.
-    fn take_over(self: &Arc<Self>, part: TopicPart) -> Result<(), OpenError> {
+    /// Takes a checkpoint's state. The log is read from `from` on.
+    fn take_over(self: &Arc<Self>, part: TopicPart, from: Position) -> Result<Uncounted, OpenError> {
         let damaged = |what| OpenError::Damaged { log: self.id.0, position: part.as_of, what };
         self.shared.time.not_before(part.at);
         let mut state = self.state.lock();
@@ -116,18 +120,29 @@ impl Topic {
         for (id, at, sequence) in &part.deduplication {
             state.deduplication.remember(*id, *at, *sequence);
         }
+        let mut filters: BTreeMap<_, _> = part.filters.into_iter().map(|part| (part.uid, part)).collect();
+        let mut uncounted = Uncounted::default();
         for subscription in part.subscriptions {
-            let restored = self.restore(subscription)?;
-            state.subscriptions.insert(restored.uid, restored);
+            let filter = filters.remove(&subscription.uid);
+            let restored = self.restore(subscription, filter.as_ref(), from)?;
+            if let Some(filter) = filter.filter(|_| restored.peek().reading.filter().is_some()) {
+                uncounted.add(restored.clone(), &filter);
+            }
+            state.insert(restored);
         }
         state.carried = part.carried;
-        Ok(())
+        Ok(uncounted)
     }
 
-    fn restore(self: &Arc<Self>, part: SubscriptionPart) -> Result<Arc<Subscription>, OpenError> {
-        let settings = part.subscription_settings();
-        let settings =
-            settings.map_err(|what| OpenError::Damaged { log: self.id.0, position: part.as_of, what })?;
+    fn restore(
+        self: &Arc<Self>,
+        part: SubscriptionPart,
+        filter: Option<&FilterPart>,
+        from: Position,
+    ) -> Result<Arc<Subscription>, OpenError> {
+        let damaged = |what| OpenError::Damaged { log: self.id.0, position: part.as_of, what };
+        let settings = part.subscription_settings().map_err(damaged)?;
+        let reading = self.restore_reading(&settings, part.ordinal, filter, from).map_err(damaged)?;
         let queue = Queue::restore(part.uid, settings, part.queue, self.shared.boot);
         let me = Arc::downgrade(self);
         let restored = Subscription::new(
@@ -137,26 +152,100 @@ impl Topic {
             &me,
             &self.shared,
             queue,
-            part.ordinal,
+            reading,
             part.position,
         );
         restored.peek().end = part.as_of;
         Ok(restored)
     }
 
-    /// A subscription as its creation record says; `position` is that record's.
+    fn restore_reading(
+        &self,
+        settings: &SubscriptionSettings,
+        seen: u64,
+        part: Option<&FilterPart>,
+        from: Position,
+    ) -> Result<Reading, String> {
+        let checked = Checked::of_settings(settings).map_err(|invalid| invalid.to_string())?;
+        let filter = checked.map(|checked| self.routing.join(checked, from));
+        let eras = part.into_iter().flat_map(|part| &part.eras).map(EraPart::to_era);
+        let eras = eras.collect::<Result<Vec<_>, _>>()?;
+        Ok(Reading::restored(filter, part.map_or(0, |part| part.since), seen, eras))
+    }
+
+    /// Adds a subscription as its creation record says; `position` is that record's. None if the log has no identifiers left.
     pub(crate) fn create(
         self: &Arc<Self>,
+        state: &mut TopicState,
         position: Position,
-        published: u64,
-        event: &SubscriptionEvent,
+        creation: &Creation<'_>,
     ) -> Option<Arc<Subscription>> {
-        let SubscriptionEvent::Created { name, settings, created_at, start } = event else { return None };
+        let Creation { name, settings, created_at, start, filter } = creation;
         let uid = subscription_uid(self.id, position)?;
-        let Start { cursor, ordinal } = start.unwrap_or(Start { cursor: position + 1, ordinal: published });
-        let queue = Queue::new(uid, settings.clone(), cursor, self.shared.boot);
+        let latest = Start { cursor: position + 1, ordinal: state.published };
+        let Start { cursor, ordinal } = start.unwrap_or(latest);
+        let filter = filter.clone().map(|checked| self.routing.join(checked, position + 1));
+        let reading = Reading::new(filter, cursor, ordinal, position + 1);
+        let queue = Queue::new(uid, (*settings).clone(), cursor, self.shared.boot);
         let me = Arc::downgrade(self);
-        Some(Subscription::new(uid, name.clone(), *created_at, &me, &self.shared, queue, ordinal, position))
+        let name = (*name).clone();
+        let created = Subscription::new(uid, name, *created_at, &me, &self.shared, queue, reading, position);
+        let figures = self.routing.figures(created.peek().reading.filter(), state.published);
+        created.peek().tally.begin(figures);
+        state.insert(created.clone());
+        Some(created)
+    }
+}
+
+/// What a creation record says.
+pub(crate) struct Creation<'a> {
+    name: &'a SubscriptionName,
+    settings: &'a SubscriptionSettings,
+    created_at: Timestamp,
+    start: Option<Start>,
+    filter: Option<Checked>,
+}
+
+impl<'a> Creation<'a> {
+    /// None if the event is another one.
+    ///
+    /// # Errors
+    /// Its filter policy breaks a rule.
+    pub(crate) fn of(event: &'a SubscriptionEvent) -> Result<Option<Self>, Invalid> {
+        let SubscriptionEvent::Created { name, settings, created_at, start } = event else { return Ok(None) };
+        let filter = Checked::of_settings(settings)?;
+        Ok(Some(Self { name, settings, created_at: *created_at, start: *start, filter }))
+    }
+}
+
+/// Subscriptions whose messages a checkpoint has counted up to a position that the replay has not come to.
+#[derive(Default)]
+struct Uncounted {
+    subscriptions: Vec<(Position, u64, Arc<Subscription>)>,
+    /// The lowest of those positions.
+    next: Position,
+}
+
+impl Uncounted {
+    fn add(&mut self, subscription: Arc<Subscription>, part: &FilterPart) {
+        self.next =
+            if self.subscriptions.is_empty() { part.counted_to } else { self.next.min(part.counted_to) };
+        self.subscriptions.push((part.counted_to, part.unread, subscription));
+    }
+
+    /// Every message below `position` was listed again, and no other: from there on messages count.
+    fn come_to(&mut self, position: Position) {
+        if self.subscriptions.is_empty() || position < self.next {
+            return;
+        }
+        self.subscriptions.retain(|(counted_to, unread, subscription)| {
+            let reached = *counted_to <= position;
+            if reached {
+                subscription.peek().reading.set_unread(*unread);
+            }
+            !reached
+        });
+        self.next = self.subscriptions.iter().map(|(counted_to, ..)| *counted_to).min().unwrap_or(0);
     }
 }
 
@@ -164,6 +253,7 @@ impl Topic {
 struct Replay<'a> {
     topic: &'a Arc<Topic>,
     topic_as_of: Position,
+    uncounted: Uncounted,
     last_at: Timestamp,
 }
 
@@ -186,6 +276,7 @@ impl Replay<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
+        self.uncounted.come_to(Position::MAX);
         self.topic.shared.time.not_before(self.last_at);
         Ok(())
     }
@@ -201,77 +292,110 @@ impl Replay<'_> {
                 position,
                 what: error.to_string(),
             })?;
-            self.record(position, frame.at, read);
+            self.record(position, frame.at, read).map_err(|invalid| OpenError::Damaged {
+                log: self.topic.id.0,
+                position,
+                what: invalid.to_string(),
+            })?;
         }
         Ok(())
     }
 
-    fn record(&self, position: Position, at: Timestamp, record: Record) {
+    fn record(&mut self, position: Position, at: Timestamp, record: Record) -> Result<(), Invalid> {
+        self.uncounted.come_to(position);
         match record {
-            Record::Queue { uid, ordinal, record } => self.queue_record(position, uid, ordinal, &record),
-            Record::Subscription(SubscriptionEvent::Updated { uid, settings }) => {
-                self.with_subscription(position, uid, |state| {
-                    state.queue.set_settings(settings.clone());
-                    state.position = position;
-                });
+            Record::Queue { uid, ordinal, record } => {
+                self.queue_record(position, uid, ordinal, &record);
+                Ok(())
             }
-            _ if position < self.topic_as_of => {}
-            record => self.topic_record(position, at, record),
+            Record::Subscription(event @ SubscriptionEvent::Updated { .. }) => self.updated(position, event),
+            Record::Message(message) => {
+                self.topic.routing.list_again(&*self.topic.shared.contents, &message.payload, position);
+                if position >= self.topic_as_of {
+                    self.message(position, at, &message);
+                }
+                Ok(())
+            }
+            _ if position < self.topic_as_of => Ok(()),
+            record => self.topic_record(position, record),
         }
     }
 
-    /// A record that is appended under the topic's lock.
-    fn topic_record(&self, position: Position, at: Timestamp, record: Record) {
+    fn message(&self, position: Position, at: Timestamp, message: &Message) {
+        let mut state = self.topic.state.lock();
+        state.end = position + 1;
+        state.published = message.ordinal + 1;
+        if let Some(id) = &message.deduplication_id {
+            state.deduplication.remember(fingerprint(id), at, position);
+        }
+    }
+
+    /// Any other record that is appended under the topic's lock.
+    fn topic_record(&self, position: Position, record: Record) -> Result<(), Invalid> {
         let mut state = self.topic.state.lock();
         state.end = position + 1;
         match record {
-            Record::Message(message) => {
-                state.published = message.ordinal + 1;
-                if let Some(id) = &message.deduplication_id {
-                    state.deduplication.remember(fingerprint(id), at, position);
-                }
-            }
             Record::Carried { sequence, .. } => {
                 state.carried.insert(sequence, position);
             }
             Record::Topic(TopicEvent::Updated { settings }) => {
                 self.topic.set_settings(&mut state, settings, position);
             }
-            Record::Subscription(event @ SubscriptionEvent::Created { .. }) => {
-                if let Some(created) = self.topic.create(position, state.published, &event) {
-                    state.subscriptions.insert(created.uid, created);
+            Record::Subscription(SubscriptionEvent::Deleted { uid }) => {
+                state.remove(&self.topic.routing, uid);
+            }
+            Record::Subscription(event) => {
+                if let Some(creation) = Creation::of(&event)? {
+                    self.topic.create(&mut state, position, &creation);
                 }
             }
-            Record::Subscription(SubscriptionEvent::Deleted { uid }) => {
-                state.subscriptions.remove(&uid);
-            }
-            Record::Subscription(SubscriptionEvent::Updated { .. }) | Record::Queue { .. } => {}
+            Record::Message(_) | Record::Queue { .. } => {}
         }
+        Ok(())
     }
 
     fn queue_record(&self, position: Position, uid: SubscriptionUid, ordinal: u64, record: &queue::Record) {
-        self.with_subscription(position, uid, |state| {
-            state.apply(record, ordinal);
-            if matches!(record, queue::Record::Sought { .. } | queue::Record::Paused | queue::Record::Resumed)
-            {
-                state.position = position;
-            }
-        });
+        let Some(subscription) = self.subscription(uid) else { return };
+        let mut state = subscription.peek();
+        if position < state.end {
+            return;
+        }
+        state.end = position + 1;
+        state.apply(record, ordinal, position);
+        if matches!(record, queue::Record::Sought { .. } | queue::Record::Paused | queue::Record::Resumed) {
+            state.position = position;
+        }
     }
 
-    /// A record that is appended under the subscription's lock. One of a subscription that is deleted by now is of no interest.
-    fn with_subscription(
-        &self,
-        position: Position,
-        uid: SubscriptionUid,
-        apply: impl FnOnce(&mut crate::subscription::State),
-    ) {
-        let subscription = self.topic.state.lock().subscriptions.get(&uid).cloned();
-        let Some(subscription) = subscription else { return };
+    /// The settings were changed, the filter policy perhaps.
+    fn updated(&self, position: Position, event: SubscriptionEvent) -> Result<(), Invalid> {
+        let SubscriptionEvent::Updated { uid, settings, backlog, published } = event else { return Ok(()) };
+        let Some(subscription) = self.subscription(uid) else { return Ok(()) };
+        let mut topic_state = self.topic.state.lock();
         let mut state = subscription.peek();
-        if position >= state.end {
-            state.end = position + 1;
-            apply(&mut state);
+        if position < state.end {
+            return Ok(());
         }
+        state.end = position + 1;
+        state.position = position;
+        if state.queue.settings().filter != settings.filter {
+            let checked = Checked::of_settings(&settings)?;
+            subscription.change_filter(
+                self.topic,
+                &mut topic_state,
+                &mut state,
+                position,
+                checked,
+                published,
+                backlog,
+            );
+        }
+        state.queue.set_settings(settings);
+        Ok(())
+    }
+
+    /// One that is deleted by now is of no interest.
+    fn subscription(&self, uid: SubscriptionUid) -> Option<Arc<Subscription>> {
+        self.topic.state.lock().subscriptions.get(&uid).cloned()
     }
 }

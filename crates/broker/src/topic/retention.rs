@@ -33,7 +33,15 @@ impl Topic {
         if self.is_checkpoint_due() || progress.wants_checkpoint {
             self.checkpoint(&mut progress).await?;
         }
-        aged.and(outgrown).and(dropped)
+        aged.and(outgrown).and(dropped).and(self.count_unread().await)
+    }
+
+    /// Counts what earlier filter policies let in, where that is not known yet.
+    pub(crate) async fn count_unread(&self) -> Result<(), Unavailable> {
+        for subscription in self.subscriptions() {
+            subscription.count_unread(self).await?;
+        }
+        Ok(())
     }
 
     async fn expire_by_age(&self, progress: &mut Progress) -> Result<(), Unavailable> {

@@ -1,6 +1,6 @@
 //! A caller that goes away half-way leaves memory and log saying the same.
 
-use broker::StartPosition;
+use broker::{BacklogAction, StartPosition};
 use types::{SubscriptionSettings, TopicSettings};
 
 use crate::fixture::{Fixture, ready, sub, topic};
@@ -63,11 +63,7 @@ async fn changes_at_once_with_different_fields_are_all_made() {
         tasks.spawn(async move {
             let name = format!("l{index}");
             broker
-                .update_topic(
-                    &topic(),
-                    |s| drop(s.labels.insert(name.clone(), String::new())),
-                    BacklogAction::Keep,
-                )
+                .update_topic(&topic(), |s| drop(s.labels.insert(name.clone(), String::new())))
                 .await
                 .unwrap();
             broker

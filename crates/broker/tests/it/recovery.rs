@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use broker::{Broker, Config, LeaseError};
+use broker::{BacklogAction, Broker, Config, LeaseError};
 use journal::{MemoryJournal, memory};
 use types::{ManualClock, SubscriptionSettings, Timestamp, TopicSettings};
 

@@ -1,4 +1,6 @@
-use broker::{CreateSubscriptionError, LeaseError, Page, SeekTo, StartPosition, UpdateSubscriptionError};
+use broker::{
+    BacklogAction, CreateSubscriptionError, LeaseError, Page, SeekTo, StartPosition, UpdateSubscriptionError,
+};
 use types::{ProjectId, SubscriptionSettings, TopicSettings};
 
 use crate::fixture::{Fixture, ids, seconds, sub, texts, topic};

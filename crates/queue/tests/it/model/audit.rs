@@ -53,7 +53,9 @@ impl Audit {
 
     pub(crate) fn recorded(&mut self, record: &Record) {
         match record {
-            Record::Settled { sequences } | Record::Expired { sequences, .. } => {
+            Record::Settled { sequences }
+            | Record::Expired { sequences, .. }
+            | Record::FilteredOut { sequences } => {
                 for sequence in sequences {
                     assert!(self.settled.insert(*sequence), "{sequence} is settled twice");
                 }

@@ -13,17 +13,27 @@ pub(crate) const LONGEST_WAIT: u64 = 40;
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
     Publish(Vec<Publish>),
-    Read { most: usize },
-    Lease { messages: usize, bytes: u64, marks: bool },
+    Read {
+        most: usize,
+    },
+    Lease {
+        messages: usize,
+        bytes: u64,
+        marks: bool,
+    },
     Leasable,
     Ack(Vec<Pick>),
     Nack(Vec<(Pick, Option<u64>)>),
     Extend(Pick, u64),
     Release(Pick),
     Advance(u64),
-    Due { limit: usize },
+    Due {
+        limit: usize,
+    },
     Seek(Index),
     Trim(Index),
+    /// A new filter policy takes some out of the window.
+    FilterOut(Vec<Index>),
     Pause,
     Resume,
     Settings(SubscriptionSettings),
@@ -74,6 +84,7 @@ fn operation() -> impl Strategy<Value = Op> {
         6 => prop_oneof![Just(usize::MAX), 0_usize..4].prop_map(|limit| Op::Due { limit }),
         1 => any::<Index>().prop_map(Op::Seek),
         1 => any::<Index>().prop_map(Op::Trim),
+        1 => vec(any::<Index>(), 0..4).prop_map(Op::FilterOut),
         1 => Just(Op::Pause),
         2 => Just(Op::Resume),
         1 => settings(false).prop_map(Op::Settings),

@@ -60,6 +60,7 @@ impl Run {
             Op::Due { limit } => self.due(*limit),
             Op::Seek(to) => self.seek(to),
             Op::Trim(below) => self.trim(below),
+            Op::FilterOut(which) => self.filter_out(which),
             Op::Pause => self.pause(true),
             Op::Resume => self.pause(false),
             Op::Settings(settings) => self.set_settings(settings),
@@ -251,6 +252,19 @@ impl Run {
             self.model.trim(below, reason);
             self.write(record);
         }
+    }
+
+    fn filter_out(&mut self, which: &[Index]) {
+        let window: Vec<_> = self.model.window().map(|m| m.offer.sequence).collect();
+        assert_eq!(self.queue.in_window(0).collect::<Vec<_>>(), window);
+        if window.is_empty() {
+            return;
+        }
+        let sequences: BTreeSet<_> = which.iter().map(|index| window[index.index(window.len())]).collect();
+        for sequence in &sequences {
+            self.model.settle(*sequence);
+        }
+        self.write(Record::FilteredOut { sequences: sequences.into_iter().collect() });
     }
 
     fn pause(&mut self, paused: bool) {
