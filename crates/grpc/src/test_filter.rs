@@ -51,7 +51,7 @@ impl Tried {
         match whose {
             None => Err(Refusal::field("filter_policy", "is required, or a subscription")),
             Some(Whose::FilterPolicy(given)) => {
-                let (_, policy) = filter_policy::read("filter_policy", given)?;
+                let (_, policy) = filter_policy::read(given)?;
                 Ok(Self { policy: Some(policy), topic: None, since: 0 })
             }
             Some(Whose::Subscription(name)) => {

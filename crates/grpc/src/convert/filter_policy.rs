@@ -3,33 +3,29 @@
 use broker::BacklogAction;
 use fanfare_proto::v1;
 use filter::Policy;
-use types::{FilterPolicy, FilterScope, limits};
+use types::{FilterPolicy, FilterScope, Invalid};
 
 use crate::{check, refusal::Refusal};
 
-/// A policy as its owner wrote it, and as it is evaluated. `path` is where the request has it.
-pub(crate) fn read(path: &str, given: v1::FilterPolicy) -> Result<(FilterPolicy, Policy), Refusal> {
+/// A policy as its owner wrote it, and as it is evaluated.
+pub(crate) fn read(given: v1::FilterPolicy) -> Result<(FilterPolicy, Policy), Refusal> {
     let v1::FilterPolicy { json, scope } = given;
-    let scope = match check::known(format_args!("{path}.scope"), scope)? {
+    let scope = match check::known("filter_policy.scope", scope)? {
         v1::FilterScope::Unspecified | v1::FilterScope::Attributes => FilterScope::Attributes,
         v1::FilterScope::Body => FilterScope::Body,
     };
-    let refused = |why: String| Refusal::field(format_args!("{path}.json"), why);
     if json.is_empty() {
-        return Err(refused("is empty, must be a JSON object; for no policy leave out filter_policy".into()));
+        let why = "is empty, must be a JSON object; for no policy leave out filter_policy";
+        return Err(Refusal::field("filter_policy.json", why));
     }
-    if json.len() > limits::FILTER_POLICY_BYTES {
-        let limit = limits::FILTER_POLICY_BYTES;
-        return Err(refused(format!("has {} bytes, the limit is {limit}", json.len())));
-    }
-    let policy = Policy::parse(scope, &json).map_err(|error| refused(error.to_string()))?;
+    let policy = Policy::parse(scope, &json).map_err(Invalid::from)?;
     Ok((FilterPolicy { json, scope }, policy))
 }
 
 /// The policy of a request's settings.
 pub(crate) fn of_settings(given: Option<v1::FilterPolicy>) -> Result<Option<FilterPolicy>, Refusal> {
-    let read = |given| read("settings.filter_policy", given).map(|(written, _)| written);
-    given.map(read).transpose()
+    let written = |given| read(given).map(|(written, _)| written);
+    given.map(written).transpose().map_err(|refusal| refusal.within("settings"))
 }
 
 pub(crate) fn to_proto(policy: FilterPolicy) -> v1::FilterPolicy {
@@ -82,7 +78,7 @@ mod tests {
     fn what_is_no_policy_is_refused_by_its_field_and_its_json_path() {
         let bad = refused(r#"{"kind": []}"#, 0);
         assert_eq!(bad.field, "settings.filter_policy.json");
-        assert!(bad.message.contains("$.kind"), "{bad:?}");
+        assert!(bad.message.starts_with("settings.filter_policy.json: $.kind "), "{bad:?}");
     }
 
     #[test]
