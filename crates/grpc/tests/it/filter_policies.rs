@@ -185,7 +185,8 @@ async fn one_policy_too_many_over_an_unread_backlog_is_refused_with_its_own_word
     server.subscriptions().pause_subscription(pause).await.unwrap();
     let mut refused = None;
     for round in 0..=types::limits::FILTER_ERAS {
-        publish(&server, &["order"]).await;
+        // One that the policy of the round before lets in.
+        publish(&server, &[&round.wrapping_sub(1).to_string()]).await;
         let next = policy(&format!(r#"{{"kind": ["{round}"]}}"#), v1::FilterScope::Attributes);
         let answer =
             server.subscriptions().update_subscription(update(Some(next), v1::FilterBacklog::Keep)).await;
