@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use broker::{Broker, SubscriptionStats, TopicStats, Totals};
+use broker::{Broker, FilterStats, SubscriptionStats, TopicStats, Totals};
 use telemetry::{
     KeyValue,
     metrics::{self, Label, Metric, Metrics, MetricsError, Snapshot, Source},
@@ -57,7 +57,10 @@ impl Source for Recovered {
         });
         let mut own = Vec::new();
         self.broker.survey_subscriptions(|name, stats| {
-            if into.row(Label::Subscription, &name.to_string(), &subscription(stats)) {
+            let label = name.to_string();
+            let admitted = into.row(Label::Subscription, &label, &subscription(stats));
+            into.by_reason(&metrics::SUBSCRIPTION_FILTERED, &label, admitted, &filtered(&stats.filter));
+            if admitted {
                 own.push(name.clone());
             }
         });
@@ -104,7 +107,7 @@ fn topic(stats: &TopicStats) -> Row<5> {
     ]
 }
 
-fn subscription(stats: &SubscriptionStats) -> Row<10> {
+fn subscription(stats: &SubscriptionStats) -> Row<12> {
     let counts = &stats.counts;
     let expired = counts.expired_message + counts.expired_age + counts.expired_bytes + counts.damaged;
     [
@@ -118,6 +121,19 @@ fn subscription(stats: &SubscriptionStats) -> Row<10> {
         (&metrics::SUBSCRIPTION_DEAD_LETTERED, counts.dead_lettered as f64),
         (&metrics::SUBSCRIPTION_DROPPED, counts.dropped as f64),
         (&metrics::SUBSCRIPTION_EXPIRED, expired as f64),
+        (&metrics::SUBSCRIPTION_FILTER_EVALUATED, stats.filter.evaluated as f64),
+        (&metrics::SUBSCRIPTION_FILTER_MATCHED, stats.filter.matched as f64),
+    ]
+}
+
+/// Why messages did not get into the queue, or left it: always the same five, so that each series is there before it moves.
+fn filtered(stats: &FilterStats) -> [(&'static str, f64); 5] {
+    [
+        ("attributes", stats.attributes as f64),
+        ("no_attributes", stats.no_attributes as f64),
+        ("body", stats.body as f64),
+        ("invalid_body", stats.invalid_body as f64),
+        ("re_evaluated", stats.left_backlog as f64),
     ]
 }
 

@@ -160,6 +160,15 @@ catalogue! {
     /// Dropped.
     SUBSCRIPTION_DROPPED = counter(Label::Subscription, "fanfare.subscription.messages.dropped", MESSAGES,
         "Messages of the subscription that were ever given up after their last attempt");
+    /// Evaluated.
+    SUBSCRIPTION_FILTER_EVALUATED = counter(Label::Subscription, "fanfare.subscription.filter.evaluated", MESSAGES,
+        "Messages that a filter policy of the subscription has decided on, since the start");
+    /// Matched.
+    SUBSCRIPTION_FILTER_MATCHED = counter(Label::Subscription, "fanfare.subscription.filter.matched", MESSAGES,
+        "Messages that a filter policy of the subscription has matched, since the start");
+    /// Filtered out.
+    SUBSCRIPTION_FILTERED = counter(Label::Subscription, "fanfare.subscription.messages.filtered", MESSAGES,
+        "Messages that the subscription did not get because of its filter policy, by reason, since the start");
     /// Expired.
     SUBSCRIPTION_EXPIRED = counter(Label::Subscription, "fanfare.subscription.messages.expired", MESSAGES,
         "Messages of the subscription that ever expired unsettled: by their own time, by retention, or by damage");

@@ -15,8 +15,16 @@ pub trait Source: Send + Sync + fmt::Debug + 'static {
 pub struct Snapshot {
     topics: Admission,
     subscriptions: Admission,
-    /// By metric and label value; the empty one for the process.
-    values: HashMap<&'static str, HashMap<String, f64>>,
+    values: HashMap<&'static str, HashMap<Series, f64>>,
+}
+
+/// What tells the series of one metric apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Series {
+    /// The topic or subscription; empty for the process.
+    owner: String,
+    /// Of the metric's reasons; empty if it has none.
+    reason: &'static str,
 }
 
 impl Snapshot {
@@ -41,7 +49,7 @@ impl Snapshot {
     /// Says one value about the process.
     pub fn value(&mut self, metric: &'static Metric, value: f64) {
         debug_assert_eq!(metric.label, Label::None, "{} needs a label", metric.name);
-        self.put(metric, "", value);
+        self.put(metric, "", "", value);
     }
 
     /// Says the values of one topic or one subscription, and returns whether it has series of its own; what has none is
@@ -54,26 +62,45 @@ impl Snapshot {
         };
         for (metric, value) in values {
             debug_assert_eq!(metric.label, label, "{} has another label", metric.name);
-            self.put(metric, if admitted { name } else { OTHER }, *value);
+            self.put(metric, if admitted { name } else { OTHER }, "", *value);
         }
         admitted
     }
 
-    fn put(&mut self, metric: &'static Metric, label: &str, value: f64) {
-        let series = self.values.entry(metric.name).or_default();
-        match series.get_mut(label) {
-            None => drop(series.insert(label.to_owned(), value)),
-            Some(held) => *held += value,
+    /// Says the values of one metric of that owner by reason. `admitted`: what [`Self::row`] said of it.
+    pub fn by_reason(
+        &mut self,
+        metric: &'static Metric,
+        name: &str,
+        admitted: bool,
+        values: &[(&'static str, f64)],
+    ) {
+        for (reason, value) in values {
+            self.put(metric, if admitted { name } else { OTHER }, reason, *value);
         }
+    }
+
+    fn put(&mut self, metric: &'static Metric, owner: &str, reason: &'static str, value: f64) {
+        let series = Series { owner: owner.to_owned(), reason };
+        *self.values.entry(metric.name).or_default().entry(series).or_default() += value;
     }
 
     /// The series of one metric.
     pub(super) fn series(&self, metric: &Metric) -> Vec<(Vec<KeyValue>, f64)> {
-        let labels = |name: &str| match metric.label {
-            Label::None => Vec::new(),
-            label => vec![KeyValue::new(label.name(), name.to_owned())],
-        };
         let series = self.values.get(metric.name);
-        series.into_iter().flatten().map(|(name, value)| (labels(name), *value)).collect()
+        series.into_iter().flatten().map(|(series, value)| (series.labels(metric.label), *value)).collect()
+    }
+}
+
+impl Series {
+    fn labels(&self, owner: Label) -> Vec<KeyValue> {
+        let mut labels = Vec::with_capacity(2);
+        if owner != Label::None {
+            labels.push(KeyValue::new(owner.name(), self.owner.clone()));
+        }
+        if !self.reason.is_empty() {
+            labels.push(KeyValue::new("reason", self.reason));
+        }
+        labels
     }
 }

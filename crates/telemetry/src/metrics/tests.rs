@@ -13,7 +13,10 @@ impl Source for Topics {
         for topic in range {
             into.row(Label::Topic, &format!("t{topic}"), &[(&TOPIC_PUBLISHED, topic.into())]);
             let figures = [(&SUBSCRIPTION_BACKLOG, 1.0), (&SUBSCRIPTION_OLDEST_AGE, topic.into())];
-            into.row(Label::Subscription, &format!("s{topic}"), &figures);
+            let name = format!("s{topic}");
+            let admitted = into.row(Label::Subscription, &name, &figures);
+            let reasons = [("body", f64::from(topic)), ("attributes", 0.0)];
+            into.by_reason(&SUBSCRIPTION_FILTERED, &name, admitted, &reasons);
         }
     }
 }
@@ -27,6 +30,25 @@ fn metrics_of(limits: &Limits, topics: std::ops::Range<u32>) -> (Metrics, Arc<To
 
 fn has(text: &str, line: &str) -> bool {
     text.lines().any(|found| found == line)
+}
+
+#[test]
+fn a_metric_with_reasons_has_a_series_for_each_also_where_owners_share_one() {
+    let (metrics, _) = metrics_of(&Limits { max_subscriptions: 1, ..Limits::default() }, 7..10);
+    let text = metrics.render().unwrap();
+    let name = "fanfare_subscription_messages_filtered_total";
+    let series = |reason: &str, owner: &str, value: u32| {
+        let found = text.lines().filter(|line| {
+            line.starts_with(name)
+                && line.contains(&format!("reason=\"{reason}\""))
+                && line.contains(&format!("subscription=\"{owner}\""))
+                && line.ends_with(&format!(" {value}"))
+        });
+        assert_eq!(found.count(), 1, "{reason} {owner} {value}\n{text}");
+    };
+    series("body", "s7", 7);
+    series("attributes", "s7", 0);
+    series("body", "other", 17);
 }
 
 #[test]
