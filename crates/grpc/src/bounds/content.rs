@@ -48,7 +48,10 @@ fn elements(entry: &[u8]) -> Result<usize, Fault> {
             }
         }
     }
-    Ok(attributes::short_enough(&name(entry), count).map(|()| count)?)
+    if count > limits::ATTRIBUTE_ARRAY_ELEMENTS {
+        return Err(attributes::too_long(&name(entry), count).into());
+    }
+    Ok(count)
 }
 
 /// No object, tag 5, and no array, tag 6: these have parts of their own, as deep as one likes.

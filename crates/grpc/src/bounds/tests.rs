@@ -149,6 +149,12 @@ fn the_weight_counts_what_the_parts_take_beside_their_bytes() {
 }
 
 #[test]
+fn what_a_part_takes_is_no_more_than_its_weight() {
+    assert!(size_of::<v1::NewMessage>() <= MESSAGE, "{}", size_of::<v1::NewMessage>());
+    assert!(size_of::<(String, v1::AttributeValue)>() <= ATTRIBUTE);
+}
+
+#[test]
 fn what_is_no_protobuf_is_unreadable_and_not_a_field_at_fault() {
     let refusal = open(Undecoded::<v1::PublishRequest>::new(Bytes::from_static(&[18, 9, 1]))).unwrap_err();
     assert_eq!(refusal.reason(), Reason::UnreadableRequest);

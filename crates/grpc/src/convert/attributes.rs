@@ -23,15 +23,15 @@ pub(crate) fn check(plain: &Plain, typed: &Typed) -> Result<(), Refusal> {
     few_enough(plain.len() + typed.len(), typed.values().map(elements).sum())?;
     for (name, value) in plain {
         check_name("attributes", name)?;
-        check_bytes(path("attributes", name), value.len())?;
+        check_bytes(Path("attributes", name), value.len())?;
     }
     for (name, value) in typed {
         check_name("typed_attributes", name)?;
         if plain.contains_key(name) {
             let why = "is in attributes too, must be in only one of the two";
-            return Err(Refusal::field(path("typed_attributes", name), why));
+            return Err(Refusal::field(Path("typed_attributes", name), why));
         }
-        check_value(value, &path("typed_attributes", name))?;
+        check_value(name, value)?;
     }
     Ok(())
 }
@@ -50,25 +50,35 @@ pub(crate) fn few_enough(attributes: usize, elements: usize) -> Result<(), Refus
     Ok(())
 }
 
-/// The elements of one array.
-pub(crate) fn short_enough(name: &str, elements: usize) -> Result<(), Refusal> {
-    let path = format_args!("{}.array", path("typed_attributes", name));
-    check::length(path, elements, 0..=limits::ATTRIBUTE_ARRAY_ELEMENTS)
+/// An array has more elements than it may.
+pub(crate) fn too_long(name: &str, elements: usize) -> Refusal {
+    let path = Path("typed_attributes", name);
+    let limit = limits::ATTRIBUTE_ARRAY_ELEMENTS;
+    Refusal::field(
+        format_args!("{path}.array"),
+        format_args!("has {elements} entries, must have 0 to {limit}"),
+    )
 }
 
 /// An element of an array is an array or an object itself.
 pub(crate) fn nested(name: &str, index: usize) -> Refusal {
-    let path = format_args!("{}.array[{index}]", path("typed_attributes", name));
-    Refusal::field(path, format_args!("is an array or an object, {SCALAR}"))
+    let path = Path("typed_attributes", name);
+    Refusal::field(format_args!("{path}.array[{index}]"), format_args!("is an array or an object, {SCALAR}"))
 }
 
-fn path(map: &str, name: &str) -> String {
-    format!("{map}[{:?}]", name.chars().take(64).collect::<String>())
+/// An entry of a map; of its name no more than people want to read.
+#[derive(Debug, Clone, Copy)]
+struct Path<'a>(&'static str, &'a str);
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{:?}]", self.0, self.1.chars().take(64).collect::<String>())
+    }
 }
 
-fn check_name(map: &str, name: &str) -> Result<(), Refusal> {
+fn check_name(map: &'static str, name: &str) -> Result<(), Refusal> {
     if name.is_empty() {
-        return Err(Refusal::field(path(map, name), "has an empty name, must have 1 to 256 bytes"));
+        return Err(Refusal::field(Path(map, name), "has an empty name, must have 1 to 256 bytes"));
     }
     check::text(map, name, limits::ATTRIBUTE_NAME_BYTES, Charset::NoControl)
 }
@@ -81,29 +91,33 @@ fn check_bytes(path: impl fmt::Display, bytes: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_value(given: &v1::AttributeValue, path: &str) -> Result<(), Refusal> {
+fn check_value(name: &str, given: &v1::AttributeValue) -> Result<(), Refusal> {
+    let path = Path("typed_attributes", name);
     match &given.value {
         Some(Value::Text(text)) => check_bytes(format_args!("{path}.text"), text.len()),
         Some(Value::Number(number)) => finite(format_args!("{path}.number"), *number),
-        Some(Value::Array(array)) => check_array(array, path),
+        Some(Value::Array(array)) => check_array(name, array),
         Some(Value::Binary(bytes)) => check_bytes(format_args!("{path}.binary"), bytes.len()),
         None => Err(Refusal::field(path, "has no value, must have a text, number, array or binary")),
     }
 }
 
-fn check_array(array: &ListValue, path: &str) -> Result<(), Refusal> {
-    check::length(format_args!("{path}.array"), array.values.len(), 0..=limits::ATTRIBUTE_ARRAY_ELEMENTS)?;
+fn check_array(name: &str, array: &ListValue) -> Result<(), Refusal> {
+    if array.values.len() > limits::ATTRIBUTE_ARRAY_ELEMENTS {
+        return Err(too_long(name, array.values.len()));
+    }
+    let path = Path("typed_attributes", name);
     let mut bytes = 0;
     for (index, value) in array.values.iter().enumerate() {
-        let path = format_args!("{path}.array[{index}]");
         match &value.kind {
             Some(Kind::StringValue(text)) => bytes += text.len(),
-            Some(Kind::NumberValue(number)) => finite(path, *number)?,
+            Some(Kind::NumberValue(number)) => finite(format_args!("{path}.array[{index}]"), *number)?,
             Some(Kind::BoolValue(_) | Kind::NullValue(_)) => {}
-            Some(Kind::StructValue(_) | Kind::ListValue(_)) => {
-                return Err(Refusal::field(path, format_args!("is an array or an object, {SCALAR}")));
+            Some(Kind::StructValue(_) | Kind::ListValue(_)) => return Err(nested(name, index)),
+            None => {
+                let path = format_args!("{path}.array[{index}]");
+                return Err(Refusal::field(path, format_args!("has no value, {SCALAR}")));
             }
-            None => return Err(Refusal::field(path, format_args!("has no value, {SCALAR}"))),
         }
     }
     check_bytes(format_args!("{path}.array"), bytes)
