@@ -20,7 +20,7 @@ const FILES: [&str; 6] = [
 /// Answers that hold stored messages.
 const ENCODED: [&str; 2] = ["PullResponse", "StreamingPullResponse"];
 /// Requests that have repeated fields or maps.
-const UNDECODED: [&str; 10] = [
+const UNDECODED: [&str; 11] = [
     "AcknowledgeRequest",
     "CreateSubscriptionRequest",
     "CreateTopicRequest",
@@ -29,6 +29,7 @@ const UNDECODED: [&str; 10] = [
     "PublishRequest",
     "PublishStreamRequest",
     "StreamingPullRequest",
+    "TestFilterRequest",
     "UpdateSubscriptionRequest",
     "UpdateTopicRequest",
 ];

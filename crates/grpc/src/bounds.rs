@@ -11,12 +11,16 @@
 //!
 //! Those of [`types::limits`]. A lower bound ("at least one message") is the services' to check, once it is decoded.
 
-use std::marker::PhantomData;
+mod content;
+
+use std::{fmt, marker::PhantomData};
 
 use bytes::Bytes;
 use fanfare_proto::{undecoded::Undecoded, v1};
 use prost::Message;
 use types::limits;
+
+use content::Content;
 
 use crate::{
     check, mask,
@@ -34,6 +38,16 @@ const TEXT: usize = 32;
 pub(crate) enum Fault {
     Unreadable(Unreadable),
     Refused(Refusal),
+}
+
+impl Fault {
+    /// The same seen from one level further out.
+    fn within(self, parent: impl fmt::Display) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(refusal.within(parent)),
+            unreadable @ Self::Unreadable(_) => unreadable,
+        }
+    }
 }
 
 impl From<Unreadable> for Fault {
@@ -91,51 +105,57 @@ impl<T: Bounded> Checked<T> {
     }
 }
 
-fn unreadable<T: Bounded>(error: impl std::fmt::Display) -> Refusal {
+fn unreadable<T: Bounded>(error: impl fmt::Display) -> Refusal {
     Refusal::at(Reason::UnreadableRequest, T::BULK, error)
+}
+
+/// The parts with that tag.
+fn tagged(bytes: &[u8], tag: u32) -> impl Iterator<Item = Result<&[u8], Unreadable>> {
+    Parts::of(bytes).filter_map(move |part| match part {
+        Ok((found, part)) => (found == tag).then_some(Ok(part)),
+        Err(error) => Some(Err(error)),
+    })
 }
 
 /// How many fields of that tag there are.
 fn number_of(bytes: &[u8], tag: u32) -> Result<usize, Unreadable> {
-    let mut count = 0;
-    for part in Parts::of(bytes) {
-        count += usize::from(part?.0 == tag);
-    }
-    Ok(count)
+    tagged(bytes, tag).try_fold(0, |count, part| part.map(|_| count + 1))
 }
 
 /// How many fields `inner` there are in all the fields `outer`, and how many of these.
 fn number_within(bytes: &[u8], outer: u32, inner: u32) -> Result<(usize, usize), Unreadable> {
     let (mut outers, mut inners) = (0, 0);
-    for part in Parts::of(bytes) {
-        let (tag, part) = part?;
-        if tag == outer {
-            outers += 1;
-            inners += number_of(part, inner)?;
-        }
+    for part in tagged(bytes, outer) {
+        outers += 1;
+        inners += number_of(part?, inner)?;
     }
     Ok((outers, inners))
 }
 
-/// `messages`, tag 2, and their `attributes`, tag 2.
+/// `messages`, tag 2, and what they carry.
 fn messages(bytes: &[u8]) -> Result<usize, Fault> {
-    let (mut messages, mut all_attributes) = (0, 0);
-    for part in Parts::of(bytes) {
-        let (2, message) = part? else { continue };
+    let (mut messages, mut weight) = (0, 0);
+    for message in tagged(bytes, 2) {
+        let message = message?;
         if messages < limits::PUBLISH_MESSAGES {
-            let attributes = number_of(message, 2)?;
-            check::length(
-                format_args!("messages[{messages}].attributes"),
-                attributes,
-                0..=limits::ATTRIBUTES,
-            )?;
-            all_attributes += attributes;
+            let mut content = Content::default();
+            content.count(message).map_err(|fault| fault.within(format_args!("messages[{messages}]")))?;
+            weight += content.weight();
         }
         messages += 1;
     }
     // None at all is refused in the same words as too many.
     check::length("messages", messages.max(1), 1..=limits::PUBLISH_MESSAGES)?;
-    Ok(messages * MESSAGE + all_attributes * ATTRIBUTE)
+    Ok(messages * MESSAGE + weight)
+}
+
+/// `message`, tag 3, and what it carries.
+fn one_message(bytes: &[u8]) -> Result<usize, Fault> {
+    let mut content = Content::default();
+    for piece in tagged(bytes, 3) {
+        content.count(piece?).map_err(|fault| fault.within("message"))?;
+    }
+    Ok(MESSAGE + content.weight())
 }
 
 /// `ack_ids`, tag 2.
@@ -196,6 +216,7 @@ bounded! {
     NackRequest, "ack_ids": ack_ids;
     ExtendLeaseRequest, "ack_ids": ack_ids;
     StreamingPullRequest, "acks": settlements;
+    TestFilterRequest, "message": one_message;
     CreateTopicRequest, "request": |bytes| labels(bytes, 2, 4);
     CreateSubscriptionRequest, "request": |bytes| labels(bytes, 3, 8);
     UpdateTopicRequest, "request": |bytes| Ok(labels(bytes, 2, 4)? + paths(bytes)?);

@@ -5,7 +5,8 @@
 //!
 //! # Invariants
 //!
-//! - The only crate that knows the wire. A message is encoded once, here, when it is published, and never decoded again.
+//! - The only crate that knows the wire. A message is encoded once, here, when it is published, and never decoded again:
+//!   what filter policies look at is read where it lies ([`StoredMessages`]).
 //! - Every refusal has a [`Reason`] from one table; docs/ERRORS.md is the same table for people.
 //! - Nothing is buffered without a bound: unary answers have limits, streams have flow control and bounded channels.
 //! - No state: what two calls share is the broker's.
@@ -36,9 +37,11 @@ mod reason;
 mod refusal;
 mod server;
 mod status;
+mod stored;
 mod streaming_pull;
 mod subscriber;
 mod subscriptions;
+mod test_filter;
 mod topics;
 
 pub use admin::ServerInfo;
@@ -48,6 +51,7 @@ pub use origin::CorrelationIds;
 pub use reason::Reason;
 pub use refusal::ERROR_DOMAIN;
 pub use server::{Drained, ServeError, serve, serve_routes, services};
+pub use stored::StoredMessages;
 
 use refusal::Refusal;
 use tonic::{Response, Status};

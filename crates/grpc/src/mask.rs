@@ -11,6 +11,9 @@ use crate::{check, refusal::Refusal};
 /// Paths of one mask, at most.
 pub(crate) const PATHS: usize = 64;
 
+/// The path of a subscription's filter policy.
+const FILTER_POLICY: &str = "filter_policy";
+
 /// Takes one setting over from the request's settings.
 type Take<S> = fn(&S, &mut S);
 
@@ -47,6 +50,7 @@ const SUBSCRIPTION: &[(&str, Take<SubscriptionSettings>)] = &[
     ("max_in_flight", |given, current| current.max_in_flight = given.max_in_flight),
     ("expire_unused_after", |given, current| current.expire_unused_after = given.expire_unused_after),
     ("labels", |given, current| current.labels = given.labels.clone()),
+    (FILTER_POLICY, |given, current| current.filter = given.filter.clone()),
 ];
 
 /// The mask of `UpdateTopic`.
@@ -57,6 +61,11 @@ pub(crate) fn topic(mask: Option<FieldMask>) -> Result<Mask<TopicSettings>, Refu
 /// The mask of `UpdateSubscription`.
 pub(crate) fn subscription(mask: Option<FieldMask>) -> Result<Mask<SubscriptionSettings>, Refusal> {
     read(mask, SUBSCRIPTION, &["ordered"])
+}
+
+/// Whether a mask names the filter policy.
+pub(crate) fn names_filter_policy(mask: Option<&FieldMask>) -> bool {
+    mask.is_some_and(|mask| mask.paths.iter().any(|path| path == FILTER_POLICY))
 }
 
 fn read<S>(mask: Option<FieldMask>, known: &[(&str, Take<S>)], fixed: &[&str]) -> Result<Mask<S>, Refusal> {
@@ -78,6 +87,8 @@ fn find<S>(path: &str, known: &[(&str, Take<S>)], fixed: &[&str]) -> Result<Take
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use types::{ExponentialBackoff, RetryPolicy};
 
     use super::*;
 
@@ -114,6 +125,39 @@ mod tests {
             take(&given, &mut current);
             assert_ne!(current, TopicSettings::default(), "{name}");
         }
+    }
+
+    #[test]
+    fn every_path_of_a_subscription_takes_its_own_setting() {
+        for (name, take) in SUBSCRIPTION {
+            let given = SubscriptionSettings {
+                ack_deadline: Duration::from_secs(77),
+                retry: RetryPolicy::Exponential(ExponentialBackoff { jitter: false, ..Default::default() }),
+                max_attempts: 3,
+                when_exhausted: types::ExhaustedAction::Drop,
+                max_in_flight: 5,
+                expire_unused_after: Some(Duration::from_secs(7_200)),
+                labels: [("a".into(), "b".into())].into(),
+                filter: Some(types::FilterPolicy { json: "{}".into(), scope: types::FilterScope::Body }),
+                ..SubscriptionSettings::default()
+            };
+            let mut current = SubscriptionSettings::default();
+            take(&given, &mut current);
+            assert_ne!(current, SubscriptionSettings::default(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_filter_policy_that_is_named_and_absent_is_cleared() {
+        let filter = Some(types::FilterPolicy { json: "{}".into(), scope: types::FilterScope::Body });
+        let mut current = SubscriptionSettings { filter, ..SubscriptionSettings::default() };
+        let given = SubscriptionSettings::default();
+        subscription(paths(&["labels"])).unwrap().apply(&given, &mut current);
+        assert!(current.filter.is_some() && !names_filter_policy(paths(&["labels"]).as_ref()));
+        subscription(paths(&["labels", "filter_policy"])).unwrap().apply(&given, &mut current);
+        assert!(
+            current.filter.is_none() && names_filter_policy(paths(&["labels", "filter_policy"]).as_ref())
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ const TOKEN_CHARS: usize = 2_048;
 
 /// Bytes of one page's entries: it fits in the 4 MiB that most gRPC clients take. Only entries with many long labels
 /// come near it.
-const PAGE_BYTES: usize = 3 << 20;
+pub(crate) const PAGE_BYTES: usize = 3 << 20;
 
 /// Entries that a request asks for.
 pub(crate) fn size(given: u32) -> Result<usize, Refusal> {

@@ -16,12 +16,16 @@ pub enum Reason {
     TopicNotFound,
     /// There is no such subscription.
     SubscriptionNotFound,
+    /// There is no such message, or it is not kept any more.
+    MessageNotFound,
     /// The topic exists with other settings.
     TopicExists,
     /// The subscription exists with other settings or on another topic.
     SubscriptionExists,
     /// The topic cannot be deleted while messages in it are not settled.
     TopicHasBacklog,
+    /// The subscription's unread backlog is under as many filter policies as it can be.
+    TooManyFilterPolicies,
     /// The broker has as many topics as it takes.
     TooManyTopics,
     /// The topic has as many subscriptions as it takes.
@@ -57,15 +61,17 @@ pub(crate) enum Worry {
 
 impl Reason {
     /// All of them, in the order of docs/ERRORS.md.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidField,
         Self::RequestTooLarge,
         Self::UnreadableRequest,
         Self::TopicNotFound,
         Self::SubscriptionNotFound,
+        Self::MessageNotFound,
         Self::TopicExists,
         Self::SubscriptionExists,
         Self::TopicHasBacklog,
+        Self::TooManyFilterPolicies,
         Self::TooManyTopics,
         Self::TooManySubscriptions,
         Self::TooManyConsumers,
@@ -87,9 +93,11 @@ impl Reason {
             Self::UnreadableRequest => "UNREADABLE_REQUEST",
             Self::TopicNotFound => "TOPIC_NOT_FOUND",
             Self::SubscriptionNotFound => "SUBSCRIPTION_NOT_FOUND",
+            Self::MessageNotFound => "MESSAGE_NOT_FOUND",
             Self::TopicExists => "TOPIC_EXISTS",
             Self::SubscriptionExists => "SUBSCRIPTION_EXISTS",
             Self::TopicHasBacklog => "TOPIC_HAS_BACKLOG",
+            Self::TooManyFilterPolicies => "TOO_MANY_FILTER_POLICIES",
             Self::TooManyTopics => "TOO_MANY_TOPICS",
             Self::TooManySubscriptions => "TOO_MANY_SUBSCRIPTIONS",
             Self::TooManyConsumers => "TOO_MANY_CONSUMERS",
@@ -108,9 +116,9 @@ impl Reason {
     pub fn code(self) -> Code {
         match self {
             Self::InvalidField | Self::RequestTooLarge | Self::UnreadableRequest => Code::InvalidArgument,
-            Self::TopicNotFound | Self::SubscriptionNotFound => Code::NotFound,
+            Self::TopicNotFound | Self::SubscriptionNotFound | Self::MessageNotFound => Code::NotFound,
             Self::TopicExists | Self::SubscriptionExists => Code::AlreadyExists,
-            Self::TopicHasBacklog => Code::FailedPrecondition,
+            Self::TopicHasBacklog | Self::TooManyFilterPolicies => Code::FailedPrecondition,
             Self::TooManyTopics
             | Self::TooManySubscriptions
             | Self::TooManyConsumers

@@ -2,7 +2,8 @@
 
 use broker::{
     ConsumeError, CreateSubscriptionError, CreateTopicError, DeleteTopicError, PublishError, SeekError,
-    SettleError, SubscriptionNotFound, TopicNotFound, Unavailable, UpdateSubscriptionError, UpdateTopicError,
+    SettleError, SubscriptionNotFound, TestFilterError, TopicNotFound, Unavailable, UpdateSubscriptionError,
+    UpdateTopicError,
 };
 use types::Invalid;
 
@@ -10,6 +11,7 @@ use crate::{check, reason::Reason, refusal::Refusal};
 
 const TOPIC: &str = "fanfare.v1.Topic";
 const SUBSCRIPTION: &str = "fanfare.v1.Subscription";
+const MESSAGE: &str = "fanfare.v1.Message";
 
 impl From<Invalid> for Refusal {
     fn from(invalid: Invalid) -> Self {
@@ -107,8 +109,22 @@ impl From<UpdateSubscriptionError> for Refusal {
         match error {
             UpdateSubscriptionError::NotFound(missing) => missing.into(),
             UpdateSubscriptionError::Invalid(invalid) => invalid.into(),
-            UpdateSubscriptionError::TooManyPolicies { .. } => Self::field("settings.filter_policy", error),
+            UpdateSubscriptionError::TooManyPolicies { .. } => {
+                Self::new(Reason::TooManyFilterPolicies, error)
+            }
             UpdateSubscriptionError::Unavailable(unavailable) => unavailable.into(),
+        }
+    }
+}
+
+impl From<TestFilterError> for Refusal {
+    fn from(error: TestFilterError) -> Self {
+        match error {
+            TestFilterError::TopicNotFound(missing) => missing.into(),
+            TestFilterError::MessageNotFound(ref id) => {
+                Self::new(Reason::MessageNotFound, &error).about(MESSAGE, id)
+            }
+            TestFilterError::Unavailable(unavailable) => unavailable.into(),
         }
     }
 }

@@ -1,13 +1,14 @@
-use broker::{Broker, Page};
+use broker::{Broker, Page, Updated};
 use fanfare_proto::{server::subscription_service_server::SubscriptionService, undecoded, v1};
 use tonic::{Request, Response, Status};
-use types::SubscriptionName;
+use types::{SubscriptionName, SubscriptionSettings};
 
 use crate::{
     answer, bounds, check,
-    convert::{place, subscription},
+    convert::{filter_policy, place, subscription},
     mask, page,
     refusal::Refusal,
+    test_filter,
 };
 
 /// `fanfare.v1.SubscriptionService` over the broker.
@@ -71,6 +72,13 @@ impl SubscriptionService for Subscriptions {
     ) -> Result<Response<v1::SeekSubscriptionResponse>, Status> {
         answer("SeekSubscription", self.seek(request.into_inner()).await)
     }
+
+    async fn test_filter(
+        &self,
+        request: Request<undecoded::TestFilterRequest>,
+    ) -> Result<Response<v1::TestFilterResponse>, Status> {
+        answer("TestFilter", self.test(request.into_inner()).await)
+    }
 }
 
 impl Subscriptions {
@@ -98,18 +106,14 @@ impl Subscriptions {
     ) -> Result<v1::UpdateSubscriptionResponse, Refusal> {
         let request = bounds::open(request)?;
         let name = name(&request.name)?;
+        let refilters = mask::names_filter_policy(request.update_mask.as_ref());
         let mask = mask::subscription(request.update_mask)?;
         let given = subscription::settings(request.settings)?;
-        let updated = self
-            .0
-            .update_subscription(
-                &name,
-                move |current| mask.apply(&given, current),
-                broker::BacklogAction::Keep,
-            )
-            .await?;
-        let info = updated.info;
-        Ok(v1::UpdateSubscriptionResponse { subscription: Some(subscription::to_proto(info)) })
+        let backlog = filter_policy::backlog(request.filter_backlog, refilters)?;
+        let change = move |current: &mut SubscriptionSettings| mask.apply(&given, current);
+        let Updated { info, left } = self.0.update_subscription(&name, change, backlog).await?;
+        let subscription = Some(subscription::to_proto(info));
+        Ok(v1::UpdateSubscriptionResponse { subscription, left_backlog: left })
     }
 
     fn list(&self, request: &v1::ListSubscriptionsRequest) -> Result<v1::ListSubscriptionsResponse, Refusal> {
@@ -164,6 +168,10 @@ impl Subscriptions {
         let (info, next_sequence) = self.0.seek(&name, place::target(request.target)?).await?;
         let subscription = Some(subscription::to_proto(info));
         Ok(v1::SeekSubscriptionResponse { subscription, next_sequence })
+    }
+
+    async fn test(&self, request: undecoded::TestFilterRequest) -> Result<v1::TestFilterResponse, Refusal> {
+        test_filter::test(&self.0, bounds::open(request)?).await
     }
 }
 

@@ -73,12 +73,13 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::v1;
+    use crate::v1::{self, attribute_value::Value::Number};
 
     fn stored() -> v1::Message {
         v1::Message {
             data: Bytes::from_static(b"hello"),
             attributes: [("kind".into(), "order".into())].into(),
+            typed_attributes: [("price".into(), v1::AttributeValue { value: Some(Number(0.0)) })].into(),
             ordering_key: "customer-1".into(),
             correlation_id: "c-1".into(),
             expire_at: Some(Timestamp { seconds: 9, nanos: 10 }),

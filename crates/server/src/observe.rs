@@ -156,7 +156,7 @@ mod tests {
         let opened = Broker::open(
             Arc::new(MemoryJournal::default()),
             now,
-            Arc::new(broker::PlainBodies),
+            Arc::new(grpc::StoredMessages),
             broker::Config::default(),
         )
         .await

@@ -156,7 +156,7 @@ async fn recover_from(journal: Arc<dyn Journal>, process: &Process) -> Result<Br
     let opened = Broker::open(
         journal,
         Arc::clone(&process.clock),
-        Arc::new(broker::PlainBodies),
+        Arc::new(grpc::StoredMessages),
         process.config.broker.clone(),
     )
     .await;

@@ -111,7 +111,7 @@ mod tests {
         let journal = Arc::new(MemoryJournal::default());
         let config = process.config.broker.clone();
         let broker =
-            Broker::open(journal.clone(), process.clock.clone(), Arc::new(broker::PlainBodies), config)
+            Broker::open(journal.clone(), process.clock.clone(), Arc::new(grpc::StoredMessages), config)
                 .await
                 .unwrap();
         (process, TcpListener::bind("127.0.0.1:0").await.unwrap(), broker, journal)

@@ -13,7 +13,10 @@ use opentelemetry::{
     KeyValue,
     metrics::{Meter, MeterProvider},
 };
-use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
+use opentelemetry_sdk::{
+    Resource,
+    metrics::{Instrument, SdkMeterProvider, Stream},
+};
 use parking_lot::Mutex;
 use prometheus::{Registry, TextEncoder};
 use types::Invalid;
@@ -93,7 +96,8 @@ impl Metrics {
             .build()
             .map_err(|error| MetricsError::Setup(error.to_string()))?;
         let resource = Resource::builder_empty().with_service_name("fanfare").with_attributes(about).build();
-        let provider = SdkMeterProvider::builder().with_reader(exporter).with_resource(resource).build();
+        let builder = SdkMeterProvider::builder().with_reader(exporter).with_resource(resource);
+        let provider = builder.with_view(|_: &Instrument| series_of_one_metric()).build();
         let snapshot = Arc::new(Mutex::new(Snapshot::new(limits)));
         for metric in CATALOGUE {
             register(&provider.meter("fanfare"), metric, &snapshot);
@@ -124,6 +128,11 @@ impl Metrics {
         families.sort_by(|a, b| a.name().cmp(b.name()));
         TextEncoder::new().encode_to_string(&families).map_err(|error| MetricsError::Print(error.to_string()))
     }
+}
+
+/// The SDK's own limit on the series of one metric is out of the way of [`Limits`], which bound them.
+fn series_of_one_metric() -> Option<Stream> {
+    Stream::builder().with_cardinality_limit((Limits::MOST + 1) * Snapshot::REASONS).build().ok()
 }
 
 fn register(meter: &Meter, metric: &'static Metric, snapshot: &Arc<Mutex<Snapshot>>) {

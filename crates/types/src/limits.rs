@@ -133,6 +133,8 @@ pub const FILTER_ERAS: usize = 16;
 pub const FILTER_TEST_MESSAGES: usize = 1_000;
 /// Elements of an array attribute.
 pub const ATTRIBUTE_ARRAY_ELEMENTS: usize = 256;
+/// Elements of all array attributes of one message.
+pub const MESSAGE_ARRAY_ELEMENTS: usize = 1_024;
 
 // Consuming.
 

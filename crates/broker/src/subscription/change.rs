@@ -82,7 +82,7 @@ impl Subscription {
     /// What is unread below needs no reading to be counted, or there is none any more.
     async fn reads_plainly_or_past(&self, topic: &Topic, below: Sequence) -> Result<bool, Unavailable> {
         let done = |state: &State| {
-            (state.deleted || state.reading.is_plain() || state.queue.cursor() >= below).then_some(true)
+            (state.deleted || state.reads_plainly() || state.queue.cursor() >= below).then_some(true)
         };
         Ok(self.read_until(topic, done).await? || self.peek().queue.room() > 0)
     }
@@ -100,7 +100,7 @@ impl Subscription {
                 let passes = below > state.queue.cursor();
                 let known = state.queue.settled_ahead_below(below);
                 let unread = ordinal.saturating_sub(state.reading.seen()).saturating_sub(known);
-                let unread = if passes && state.reading.is_plain() { unread } else { 0 };
+                let unread = if passes && state.reads_plainly() { unread } else { 0 };
                 let Some(record) = state.queue.decide_trim(below, unread, reason) else {
                     return Ok(Ok(false));
                 };

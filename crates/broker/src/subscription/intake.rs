@@ -55,7 +55,7 @@ impl State {
             if enough || !self.queue.takes_more() || self.queue.cursor() >= topic.visible() {
                 return ReadOn::Done;
             }
-            if read >= READ_ON && !self.reading.is_plain() {
+            if read >= READ_ON && !self.reads_plainly() {
                 return ReadOn::Again;
             }
             match self.step(topic, (wanted - leasable).max(READ_AT_LEAST)) {
@@ -228,8 +228,7 @@ impl Subscription {
         let too_many = |state: &State| {
             // How many a filter lets in shows as they are read: see below.
             let known = state.queue.settled_ahead_below(end);
-            state.reading.is_plain()
-                && ordinal.saturating_sub(state.reading.seen()).saturating_sub(known) > most
+            state.reads_plainly() && ordinal.saturating_sub(state.reading.seen()).saturating_sub(known) > most
         };
         let room = self.peek().queue.room() as u64;
         self.read_until(topic, |state| {

@@ -173,7 +173,7 @@ impl Subscription {
     pub(crate) fn recovered(self: &Arc<Self>, topic: &Topic, published: u64) {
         let mut state = self.state.lock();
         let figures = topic.routing.figures(state.reading.filter(), published);
-        state.tally.begin(figures);
+        state.tally = Tally::from(figures);
         state.last_used = self.shared.time.now();
         self.arm(&mut state);
     }
@@ -192,7 +192,7 @@ impl Subscription {
     }
 
     async fn oldest_unsettled_at(&self, topic: &Topic) -> Option<Timestamp> {
-        if !self.peek().reading.is_plain() {
+        if !self.peek().reads_plainly() {
             // The next message of the log need not be the next one of this subscription.
             let in_hand = |state: &State| (state.queue.in_window(0).next().is_some()).then_some(true);
             self.read_until(topic, in_hand).await.ok()?;
@@ -347,6 +347,11 @@ impl State {
             _ => return,
         }
         self.block = None;
+    }
+
+    /// It gets everything from its cursor on.
+    pub(crate) fn reads_plainly(&self) -> bool {
+        self.reading.is_plain(self.queue.cursor())
     }
 
     /// Messages neither settled nor dead-lettered. `false`: what an earlier filter policy decides on is not counted yet.

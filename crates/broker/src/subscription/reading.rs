@@ -104,9 +104,9 @@ impl Reading {
         self.eras.iter_mut()
     }
 
-    /// It gets everything, and got everything when what it has not read was accepted.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.filter.is_none() && self.eras.is_empty()
+    /// It gets everything from the cursor on.
+    pub(crate) fn is_plain(&self, cursor: Position) -> bool {
+        self.filter.is_none() && self.eras.is_empty() && cursor >= self.since
     }
 
     /// What decides on messages from the cursor on.

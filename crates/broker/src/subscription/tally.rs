@@ -17,7 +17,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// A policy comes into force, or the process starts.
+    /// Counting starts.
+    pub(crate) fn from(figures: Figures) -> Self {
+        Self { before: FilterStats::default(), base: figures }
+    }
+
+    /// A policy comes into force.
     pub(crate) fn begin(&mut self, figures: Figures) {
         self.base = figures;
     }

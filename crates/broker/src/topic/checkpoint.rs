@@ -146,7 +146,7 @@ impl FilterPart {
     /// Of a subscription whose lock is held; none if it reads plainly.
     fn of(topic: &Topic, subscription: &Subscription, state: &State) -> Option<Self> {
         let reading = &state.reading;
-        if reading.is_plain() {
+        if state.reads_plainly() {
             return None;
         }
         // No message is on its way into the lists while this is held.

@@ -5,6 +5,8 @@
 mod cancellation;
 mod consumers;
 mod deduplication;
+mod filters;
+mod filters_model;
 mod fixture;
 mod limits;
 mod ordering;

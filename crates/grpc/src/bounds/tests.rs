@@ -1,4 +1,6 @@
+use fanfare_proto::v1::{attribute_value::Value::Array, test_filter_request::Subject};
 use proptest::prelude::*;
+use prost_types::{ListValue, Struct, Value, value::Kind};
 
 use super::*;
 
@@ -45,6 +47,67 @@ fn each_limit_is_allowed_and_one_more_is_not() {
     assert_eq!(refused(&update(65)), "update_mask: has 65 entries, must have 1 to 64");
 }
 
+fn nulls(count: usize) -> v1::AttributeValue {
+    let values = vec![Value { kind: Some(Kind::NullValue(0)) }; count];
+    v1::AttributeValue { value: Some(Array(ListValue { values })) }
+}
+
+fn typed(arrays: impl IntoIterator<Item = usize>) -> v1::NewMessage {
+    let arrays = arrays.into_iter().enumerate().map(|(index, count)| (format!("a{index}"), nulls(count)));
+    v1::NewMessage { typed_attributes: arrays.collect(), ..Default::default() }
+}
+
+fn of(message: v1::NewMessage) -> v1::PublishRequest {
+    v1::PublishRequest { topic: "t".into(), messages: vec![v1::NewMessage::default(), message] }
+}
+
+fn tried(message: v1::NewMessage) -> v1::TestFilterRequest {
+    v1::TestFilterRequest { subject: Some(Subject::Message(message)), ..Default::default() }
+}
+
+#[test]
+fn typed_attributes_and_the_elements_of_their_arrays_are_counted() {
+    passes(&of(typed([256; 4])));
+    passes(&of(v1::NewMessage { attributes: named(40), ..typed([0; 60]) }));
+    let long = refused(&of(typed([0, 257])));
+    assert_eq!(long, "messages[1].typed_attributes[\"a1\"].array: has 257 entries, must have 0 to 256");
+    let elements = refused(&of(typed([205; 5])));
+    assert_eq!(
+        elements,
+        "messages[1].typed_attributes: has 1025 elements in all its arrays, the limit is 1024"
+    );
+    let both = refused(&of(v1::NewMessage { attributes: named(40), ..typed([0; 61]) }));
+    assert_eq!(both, "messages[1].typed_attributes: makes 101 with those in attributes, the limit is 100");
+}
+
+#[test]
+fn arrays_and_objects_in_an_array_are_refused_before_anyone_looks_into_them() {
+    let list = Kind::ListValue(ListValue { values: vec![Value::default(); 10_000] });
+    for kind in [list, Kind::StructValue(Struct::default())] {
+        let values = vec![Value { kind: Some(Kind::BoolValue(true)) }, Value { kind: Some(kind) }];
+        let value = v1::AttributeValue { value: Some(Array(ListValue { values })) };
+        let message = v1::NewMessage { typed_attributes: [("n".into(), value)].into(), ..Default::default() };
+        let refused = refused(&of(message));
+        assert!(
+            refused.starts_with("messages[1].typed_attributes[\"n\"].array[1]: is an array"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_message_to_try_a_filter_on_is_counted_as_one_that_is_published() {
+    passes(&tried(typed([256; 4])));
+    assert_eq!(
+        refused(&tried(publish(1, 101).messages.remove(0))),
+        "message.attributes: has 101 entries, must have 0 to 100"
+    );
+    assert!(refused(&tried(typed([257]))).starts_with("message.typed_attributes[\"a0\"].array: has 257"));
+    let pieces = [tried(typed([250; 4])).encode_to_vec(), tried(typed([10; 3])).encode_to_vec()].concat();
+    let refusal = open(Undecoded::<v1::TestFilterRequest>::new(pieces.into())).unwrap_err();
+    assert!(format!("{refusal:?}").contains("has 1030 elements"), "{refusal:?}");
+}
+
 #[test]
 fn the_ack_ids_of_one_request_are_counted_together() {
     let ids = |count| vec![String::new(); count];
@@ -79,6 +142,16 @@ fn the_weight_counts_what_the_parts_take_beside_their_bytes() {
     let bytes = request.encoded_len();
     let checked = check(Undecoded::<v1::PublishRequest>::new(request.encode_to_vec().into())).unwrap();
     assert_eq!(checked.weight(), bytes + 10 * MESSAGE + 30 * ATTRIBUTE);
+    let request = of(typed([7, 5]));
+    let bytes = request.encoded_len();
+    let checked = check(Undecoded::<v1::PublishRequest>::new(request.encode_to_vec().into())).unwrap();
+    assert_eq!(checked.weight(), bytes + 2 * MESSAGE + 2 * ATTRIBUTE + 12 * size_of::<Value>());
+}
+
+#[test]
+fn what_a_part_takes_is_no_more_than_its_weight() {
+    assert!(size_of::<v1::NewMessage>() <= MESSAGE, "{}", size_of::<v1::NewMessage>());
+    assert!(size_of::<(String, v1::AttributeValue)>() <= ATTRIBUTE);
 }
 
 #[test]

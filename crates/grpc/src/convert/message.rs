@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use broker::NewMessage;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use fanfare_proto::v1;
 use prost::Message as _;
 use types::{MessageMeta, Timestamp, limits};
 
-use super::time;
+use super::{attributes, time};
 use crate::{
     check::{self, Charset},
     origin::{CorrelationIds, Origin},
@@ -65,22 +65,10 @@ fn one(given: v1::NewMessage, stamp: &Stamp<'_>) -> Result<Complete, Refusal> {
 }
 
 fn check_content(given: &v1::NewMessage) -> Result<(), Refusal> {
-    if given.data.is_empty() && given.attributes.is_empty() {
+    if given.data.is_empty() && given.attributes.is_empty() && given.typed_attributes.is_empty() {
         return Err(Refusal::field("data", "is empty, which only a message with attributes may be"));
     }
-    check::length("attributes", given.attributes.len(), 0..=limits::ATTRIBUTES)?;
-    for (name, value) in &given.attributes {
-        let path = || format!("attributes[{:?}]", name.chars().take(64).collect::<String>());
-        if name.is_empty() {
-            return Err(Refusal::field(path(), "has an empty name, must have 1 to 256 bytes"));
-        }
-        check::text("attributes", name, limits::ATTRIBUTE_NAME_BYTES, Charset::NoControl)?;
-        if value.len() > limits::ATTRIBUTE_VALUE_BYTES {
-            let why = format!("has {} bytes, the limit is {}", value.len(), limits::ATTRIBUTE_VALUE_BYTES);
-            return Err(Refusal::field(path(), why));
-        }
-    }
-    Ok(())
+    attributes::check(&given.attributes, &given.typed_attributes)
 }
 
 fn check_names(given: &v1::NewMessage) -> Result<(), Refusal> {
@@ -130,7 +118,14 @@ fn stored(given: v1::NewMessage, meta: &MessageMeta, origin: &Origin) -> v1::Mes
         tracestate: trace.map(|trace| trace.tracestate().to_owned()).unwrap_or_default(),
         deliver_at: (meta.deliver_at != Timestamp::EPOCH).then(|| time::to_proto_timestamp(meta.deliver_at)),
         expire_at: meta.expire_at.map(time::to_proto_timestamp),
+        typed_attributes: given.typed_attributes,
     }
+}
+
+/// The payload of a message that is not published, checked as if it were.
+pub(crate) fn sample(given: v1::NewMessage, stamp: &Stamp<'_>) -> Result<Bytes, Refusal> {
+    let (_, message, _) = one(given, stamp)?;
+    Ok(message.encode_to_vec().into())
 }
 
 /// All into one buffer, of which each message gets its part.
@@ -145,8 +140,6 @@ fn encode(messages: Vec<Complete>) -> Vec<NewMessage> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);

@@ -23,7 +23,7 @@ pub(crate) fn subscription(
     name: &SubscriptionName,
     stats: SubscriptionStats,
 ) -> v1::GetSubscriptionStatsResponse {
-    let counts = stats.counts;
+    let (counts, filter) = (stats.counts, stats.filter);
     v1::GetSubscriptionStatsResponse {
         name: name.to_string(),
         backlog: stats.backlog,
@@ -44,6 +44,13 @@ pub(crate) fn subscription(
         expired_age: counts.expired_age,
         expired_bytes: counts.expired_bytes,
         damaged: counts.damaged,
+        filter_evaluated: filter.evaluated,
+        filter_matched: filter.matched,
+        filtered_attributes: filter.attributes,
+        filtered_no_attributes: filter.no_attributes,
+        filtered_body: filter.body,
+        filtered_invalid_body: filter.invalid_body,
+        filtered_backlog: filter.left_backlog,
     }
 }
 

@@ -4,7 +4,7 @@ use broker::SubscriptionInfo;
 use fanfare_proto::v1;
 use types::{ExhaustedAction, SubscriptionSettings, limits};
 
-use super::{retry, time};
+use super::{filter_policy, retry, time};
 use crate::{check, refusal::Refusal};
 
 /// The settings of a request, every default filled in and every field checked.
@@ -22,7 +22,7 @@ pub(crate) fn settings(given: Option<v1::SubscriptionSettings>) -> Result<Subscr
         max_in_flight: given.max_in_flight.unwrap_or(limits::MAX_IN_FLIGHT),
         expire_unused_after: time::within("settings.expire_unused_after", given.expire_unused_after, unused)?,
         labels: given.labels,
-        filter: None,
+        filter: filter_policy::of_settings(given.filter_policy)?,
     };
     settings.validate().map_err(|invalid| invalid.within("settings"))?;
     Ok(settings)
@@ -62,12 +62,15 @@ fn settings_to_proto(settings: SubscriptionSettings) -> v1::SubscriptionSettings
         max_in_flight: Some(settings.max_in_flight),
         expire_unused_after: settings.expire_unused_after.map(time::to_proto_duration),
         labels: settings.labels,
+        filter_policy: settings.filter.map(filter_policy::to_proto),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use types::{FilterPolicy, FilterScope};
 
     use super::*;
 
@@ -99,6 +102,13 @@ mod tests {
             labels: [("team".into(), "billing".into())].into(),
             ..SubscriptionSettings::default()
         };
+        assert_eq!(settings(Some(settings_to_proto(given.clone()))).unwrap(), given);
+    }
+
+    #[test]
+    fn a_filter_policy_comes_back_from_the_wire() {
+        let filter = FilterPolicy { json: r#"{"kind": ["order"]}"#.into(), scope: FilterScope::Body };
+        let given = SubscriptionSettings { filter: Some(filter), ..SubscriptionSettings::default() };
         assert_eq!(settings(Some(settings_to_proto(given.clone()))).unwrap(), given);
     }
 }

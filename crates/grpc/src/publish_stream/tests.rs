@@ -15,7 +15,7 @@ async fn publisher() -> Publisher {
     let broker = Broker::open(
         journal,
         Arc::new(SystemClock::start()),
-        Arc::new(broker::PlainBodies),
+        Arc::new(crate::StoredMessages),
         broker::Config::default(),
     )
     .await

@@ -73,7 +73,7 @@ mod tests {
     /// A broker with topic `t`, and the leasing of its subscription `s`.
     async fn leasing() -> (Broker, Leasing) {
         let (journal, clock) = (Arc::new(MemoryJournal::default()), Arc::new(SystemClock::start()));
-        let broker = Broker::open(journal, clock, Arc::new(broker::PlainBodies), broker::Config::default())
+        let broker = Broker::open(journal, clock, Arc::new(crate::StoredMessages), broker::Config::default())
             .await
             .unwrap();
         let (topic, name) = ("t".parse().unwrap(), "s".parse().unwrap());

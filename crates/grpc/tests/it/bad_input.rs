@@ -60,6 +60,10 @@ async fn a_bad_name_is_refused_wherever_a_name_is_taken() {
     rows.extend(names("name", |name| v1::ResumeSubscriptionRequest { name }));
     rows.extend(names("name", |name| v1::SeekSubscriptionRequest { name, target: None }));
     rows.extend(names("name", |name| v1::GetSubscriptionStatsRequest { name }));
+    rows.extend(names("subscription", |name| v1::TestFilterRequest {
+        policy: Some(v1::test_filter_request::Policy::Subscription(name)),
+        ..Default::default()
+    }));
     rows.extend(names("subscription", |subscription| v1::PullRequest { subscription, ..Default::default() }));
     let ack_ids = || vec![ack_id()];
     rows.extend(names("subscription", |subscription| v1::AcknowledgeRequest {
@@ -116,8 +120,8 @@ async fn a_mask_that_is_empty_or_names_what_cannot_change_is_refused() {
     };
     let subscription = |paths: &[&str]| v1::UpdateSubscriptionRequest {
         name: "s".into(),
-        settings: None,
         update_mask: mask(paths),
+        ..Default::default()
     };
     let missing = v1::UpdateTopicRequest { name: "t".into(), ..Default::default() };
     all_are_refused(vec![

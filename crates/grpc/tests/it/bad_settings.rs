@@ -117,7 +117,11 @@ fn settings(
     let update_mask = mask(&["labels"]);
     [
         row(create, field, text),
-        row(v1::UpdateSubscriptionRequest { name: "s".into(), settings, update_mask }, field, text),
+        row(
+            v1::UpdateSubscriptionRequest { name: "s".into(), settings, update_mask, ..Default::default() },
+            field,
+            text,
+        ),
     ]
 }
 

@@ -46,6 +46,7 @@ calls! {
     PauseSubscriptionRequest => subscriptions.pause_subscription,
     ResumeSubscriptionRequest => subscriptions.resume_subscription,
     SeekSubscriptionRequest => subscriptions.seek_subscription,
+    TestFilterRequest => subscriptions.test_filter,
     PullRequest => subscriber.pull,
     AcknowledgeRequest => subscriber.acknowledge,
     NackRequest => subscriber.nack,

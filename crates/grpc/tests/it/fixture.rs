@@ -34,7 +34,7 @@ impl Server {
     pub(crate) async fn with(config: Config, clock: Arc<dyn Clock>) -> Self {
         let journal = Arc::new(MemoryJournal::new(journal::memory::Config::default()));
         let broker =
-            Broker::open(journal.clone(), clock, Arc::new(broker::PlainBodies), broker::Config::default())
+            Broker::open(journal.clone(), clock, Arc::new(grpc::StoredMessages), broker::Config::default())
                 .await
                 .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -3,9 +3,11 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod admin;
+mod attributes;
 mod bad_input;
 mod bad_settings;
 mod call;
+mod filter_policies;
 mod fixture;
 mod health;
 mod publish;
@@ -14,5 +16,6 @@ mod pull;
 mod refused;
 mod streaming_pull;
 mod subscriptions;
+mod test_filter;
 mod topics;
 mod transport;

@@ -35,7 +35,12 @@ async fn an_update_changes_what_the_mask_names_and_answers_its_position() {
         ..Default::default()
     };
     let update_mask = mask(&["max_attempts"]);
-    let request = v1::UpdateSubscriptionRequest { name: "s".into(), settings: Some(settings), update_mask };
+    let request = v1::UpdateSubscriptionRequest {
+        name: "s".into(),
+        settings: Some(settings),
+        update_mask,
+        ..Default::default()
+    };
     let changed = server.subscriptions().update_subscription(request).await.unwrap().into_inner();
     let changed = changed.subscription.unwrap();
     assert!(changed.position > before.position);

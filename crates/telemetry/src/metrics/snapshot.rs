@@ -28,6 +28,9 @@ struct Series {
 }
 
 impl Snapshot {
+    /// Reasons of one metric, at most.
+    pub const REASONS: usize = 8;
+
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             topics: Admission::new(limits.max_topics),
@@ -75,6 +78,7 @@ impl Snapshot {
         admitted: bool,
         values: &[(&'static str, f64)],
     ) {
+        debug_assert!(values.len() <= Self::REASONS);
         for (reason, value) in values {
             self.put(metric, if admitted { name } else { OTHER }, reason, *value);
         }
