@@ -85,16 +85,16 @@ impl Verify<'_, Tree<'_>> {
         let half = self.half;
         for at in 0..self.state.found.len() {
             let leaf = self.state.found[at];
-            for id in &half.leaves[leaf].posted {
-                if let Some(candidate) = half.alternatives.get(*id)
+            for posted in &half.leaves[leaf].posted {
+                if let Some(candidate) = half.alternatives.get(posted.alternative)
                     && self.matches(candidate, Some(leaf))
                 {
                     classes.push(candidate.class);
                 }
             }
         }
-        for id in &half.always {
-            if let Some(candidate) = half.alternatives.get(*id)
+        for posted in &half.always {
+            if let Some(candidate) = half.alternatives.get(posted.alternative)
                 && self.matches(candidate, None)
             {
                 classes.push(candidate.class);
@@ -107,8 +107,8 @@ impl Verify<'_, Tree<'_>> {
         let mut goals: Goals<'_> = SmallVec::new();
         for id in &candidate.leaves {
             let entry = &half.leaves[*id];
-            if !entry.leaf.or_absent || !self.values.is_absent(self.state, entry.path) {
-                goals.push(Goal { path: entry.path, conditions: &entry.leaf.conditions, leaf: *id });
+            if !entry.or_absent || !self.values.is_absent(self.state, entry.path) {
+                goals.push(Goal { path: entry.path, conditions: entry.conditions(), leaf: *id });
             }
         }
         match &*goals {

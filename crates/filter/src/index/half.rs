@@ -21,7 +21,7 @@ pub(super) struct Half {
     pub(super) lookup: Lookup,
     pub(super) alternatives: Slab<Alternative>,
     /// Those that a message may match which has none of the paths: they are found by no leaf.
-    pub(super) always: Vec<AlternativeId>,
+    pub(super) always: Vec<Posted>,
 }
 
 /// An alternative in the index.
@@ -32,6 +32,25 @@ pub(super) struct Alternative {
     pub(super) leaves: SmallVec<[LeafId; 4]>,
     /// Where it stands in that leaf's list, or among those that are found by none.
     position: u32,
+}
+
+/// An alternative in a list, with what is first asked about it: most candidates fail there, and need not be gone to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Posted {
+    pub(super) alternative: AlternativeId,
+    pub(super) class: ClassId,
+    /// What it needs besides the leaf that it was found by; if it needs less, a leaf that it needs anyway.
+    pub(super) needs: [LeafId; 2],
+    /// It has yet more leaves.
+    pub(super) has_more: bool,
+}
+
+impl Alternative {
+    fn posted(&self, alternative: AlternativeId) -> Posted {
+        // There is at least one leaf.
+        let need = |at: usize| self.leaves[at.min(self.leaves.len() - 1)];
+        Posted { alternative, class: self.class, needs: [need(1), need(2)], has_more: self.leaves.len() > 3 }
+    }
 }
 
 impl Half {
@@ -58,7 +77,7 @@ impl Half {
             *share_of = share(&self.leaves, &self.leaves[*leaf]);
         }
         leaves.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-        let costs = (0..leaves.len()).filter(|at| !self.leaves[leaves[*at].1].leaf.or_absent);
+        let costs = (0..leaves.len()).filter(|at| !self.leaves[leaves[*at].1].or_absent);
         let access = costs
             .min_by(|one, other| {
                 let cost = |at: usize| cost(&self.leaves, &self.leaves[leaves[at].1]);
@@ -84,20 +103,23 @@ impl Half {
     /// The list that an alternative is in.
     fn list(&mut self, id: AlternativeId) -> Option<LeafId> {
         let access = *self.alternatives.get(id)?.leaves.first()?;
-        (!self.leaves[access].leaf.or_absent).then_some(access)
+        (!self.leaves[access].or_absent).then_some(access)
     }
 
     fn post(&mut self, id: AlternativeId) {
+        let Some(posted) = self.alternatives.get(id).map(|alternative| alternative.posted(id)) else {
+            return;
+        };
         let position = match self.list(id) {
             None => {
-                self.always.push(id);
+                self.always.push(posted);
                 self.always.len()
             }
             Some(access) => {
                 let entry = &mut self.leaves[access];
-                entry.posted.push(id);
+                entry.posted.push(posted);
                 if entry.posted.len() == 1 {
-                    self.lookup.insert(access, entry.path, &entry.leaf.conditions);
+                    self.lookup.insert(access, entry.path, entry.conditions());
                 }
                 entry.posted.len()
             }
@@ -119,13 +141,13 @@ impl Half {
                 let entry = &mut self.leaves[access];
                 entry.posted.swap_remove(position);
                 if entry.posted.is_empty() {
-                    self.lookup.remove(access, entry.path, &entry.leaf.conditions);
+                    self.lookup.remove(access, entry.path, entry.conditions());
                 }
                 entry.posted.get(position).copied()
             }
         };
         if let Some(moved) = moved {
-            self.place(moved, position);
+            self.place(moved.alternative, position);
         }
     }
 

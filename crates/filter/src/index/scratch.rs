@@ -71,6 +71,10 @@ impl State {
         }
     }
 
+    pub(super) fn is_known_to_fail(&self, leaf: LeafId) -> bool {
+        self.leaves[leaf as usize] == self.generation * 4 + Verdict::Fails as u32
+    }
+
     pub(super) fn set(&mut self, leaf: LeafId, verdict: Verdict) {
         self.leaves[leaf as usize] = self.generation * 4 + verdict as u32;
     }
