@@ -57,25 +57,52 @@ impl Half {
             state.elements.everywhere(leaf);
         });
         let mut numbers: Option<(Number, Number)> = None;
+        let mut before = None;
         for (node, value) in tree.values(path).filter_map(|node| Some((node, tree.scalar(node)?))) {
             if let Scalar::Number(value) = value {
                 let (least, most) = numbers.unwrap_or((Number(value), Number(value)));
                 numbers = Some((least.min(Number(value)), most.max(Number(value))));
             }
-            let object = tree.repeated().then(|| tree.object_around(node)).flatten();
-            self.lookup.find(path, &value, forms, |leaf| {
-                state.find(leaf);
-                if let Some(object) = object {
-                    state.elements.note(leaf, object);
-                }
-            });
+            let object = if tree.repeated() { tree.object_around(node) } else { None };
+            if before.as_ref() != Some(&(object, value.clone())) {
+                self.look_up_one(path, &value, object, state, forms);
+                before = Some((object, value));
+            }
         }
         if let Some((least, most)) = numbers {
-            self.lookup.find_ordered(path, least, most, |leaf| {
-                state.find(leaf);
-                state.elements.everywhere(leaf);
-            });
+            self.look_up_order(path, least, most, state);
         }
+    }
+
+    /// `object` is what the value is in, if that matters.
+    fn look_up_one(
+        &self,
+        path: PathId,
+        value: &Scalar<'_>,
+        object: Option<NodeId>,
+        state: &mut State,
+        forms: &mut Forms,
+    ) {
+        self.lookup.find(path, value, forms, |leaf| match object {
+            None if state.is_known_to_hold(leaf) => {}
+            None => _ = self.satisfies(state, leaf, value),
+            Some(object) => {
+                if self.satisfies(state, leaf, value) {
+                    state.elements.note(leaf, object);
+                }
+            }
+        });
+    }
+
+    fn look_up_order(&self, path: PathId, least: Number, most: Number, state: &mut State) {
+        self.lookup.find_ordered(path, least, most, |leaf| {
+            let ends = [least, most].map(|end| Scalar::Number(end.0));
+            // What holds for neither may hold for one between: a range too wide for a bucket.
+            if !ends.iter().any(|end| self.satisfies(state, leaf, end)) {
+                state.find(leaf);
+            }
+            state.elements.everywhere(leaf);
+        });
     }
 }
 
@@ -85,6 +112,9 @@ impl Verify<'_, Tree<'_>> {
         let half = self.half;
         for at in 0..self.state.found.len() {
             let leaf = self.state.found[at];
+            if !self.holds(leaf) {
+                continue;
+            }
             for posted in &half.leaves[leaf].posted {
                 if let Some(candidate) = half.alternatives.get(posted.alternative)
                     && self.matches(candidate, Some(leaf))

@@ -6,9 +6,11 @@ use super::ClassId;
 use super::cost::{cost, share};
 use super::leaves::{LeafId, Leaves};
 use super::lookup::Lookup;
+use super::scratch::State;
 use super::slab::Slab;
+use crate::evaluate::any_holds;
 use crate::paths::{Hashes, Paths};
-use crate::policy;
+use crate::{Scalar, policy};
 
 /// An alternative's number.
 pub(super) type AlternativeId = u32;
@@ -66,6 +68,15 @@ impl Half {
 
     pub(super) fn is_empty(&self) -> bool {
         self.alternatives.len() == 0
+    }
+
+    /// What a value was looked up to: whether it satisfies that leaf.
+    pub(super) fn satisfies(&self, state: &mut State, leaf: LeafId, value: &Scalar<'_>) -> bool {
+        let satisfies = any_holds(self.leaves[leaf].conditions(), value);
+        if satisfies {
+            state.hold(leaf);
+        }
+        satisfies
     }
 
     pub(super) fn add(&mut self, class: ClassId, alternative: &policy::Alternative) -> AlternativeId {

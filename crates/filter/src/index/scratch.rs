@@ -79,12 +79,26 @@ impl State {
         self.leaves[leaf as usize] = self.generation * 4 + verdict as u32;
     }
 
-    /// Notes an access leaf.
+    /// Notes an access leaf that may hold.
     pub(super) fn find(&mut self, leaf: LeafId) {
         if self.verdict(leaf) == Verdict::Unknown {
             self.set(leaf, Verdict::Found);
             self.found.push(leaf);
         }
+    }
+
+    /// Notes an access leaf that holds.
+    pub(super) fn hold(&mut self, leaf: LeafId) {
+        match self.verdict(leaf) {
+            Verdict::Unknown => self.found.push(leaf),
+            Verdict::Found | Verdict::Fails => {}
+            Verdict::Holds => return,
+        }
+        self.set(leaf, Verdict::Holds);
+    }
+
+    pub(super) fn is_known_to_hold(&self, leaf: LeafId) -> bool {
+        self.verdict(leaf) == Verdict::Holds
     }
 
     pub(super) fn set_attribute(&mut self, path: PathId, number: usize) {
