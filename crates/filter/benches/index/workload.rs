@@ -112,7 +112,7 @@ fn broad(random: &mut Random) -> Vec<String> {
     if which < 6 || which >= 8 {
         keys.push(format!(r#""region":["region-{}"]"#, random.below(REGIONS)));
     }
-    let low = random.below(50) * 10;
+    let low = random.below(20) * 25;
     keys.push(match random.below(2) {
         0 => format!(r#""qty":[{{"numeric":[">",{low}]}}]"#),
         _ => format!(r#""qty":[{{"numeric":[">=",{low},"<",{}]}}]"#, low + 250),

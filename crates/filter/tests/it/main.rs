@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test fails where it stands")]
 
 mod errors;
+mod index_hostile;
 mod index_property;
 mod index_world;
