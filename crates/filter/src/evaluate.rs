@@ -179,4 +179,6 @@ impl Tree<'_> {
 }
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests;

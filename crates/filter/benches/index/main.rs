@@ -178,6 +178,30 @@ fn add_and_remove(criterion: &mut Criterion) {
     }
 }
 
+/// What a policy takes in memory, itself included: by how much the process grows. First of all, before there is memory to use again.
+fn memory(_: &mut Criterion) {
+    let size = if measures() { 10_000 } else { 100 };
+    for workload in [Workload::Selective, Workload::Mixed, Workload::Broad] {
+        let (mut index, mut random) = (Index::new(1), Random(1));
+        let before = resident();
+        (0..size).for_each(|_| _ = index.add(&workload::policy(workload, &mut random, size)));
+        let grown = resident().saturating_sub(before) as f64;
+        println!(
+            "{workload:?} {size}: {:.0} bytes for each of {} policies",
+            grown / index.len() as f64,
+            index.len()
+        );
+        // Otherwise the next one would use its memory.
+        std::mem::forget(index);
+    }
+}
+
+/// Bytes of memory that the process has, where that can be read.
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    pages.split(' ').nth(1).and_then(|pages| pages.parse().ok()).map_or(0, |pages: usize| pages * 4096)
+}
+
 const BODY: &str = r#"{"order":{"id":48213,"customer":"c-1187","total":129.95},"status":"paid","tags":["new","eu"],"items":[{"sku":"ab-12","qty":2},{"sku":"x"}],"vip":true}"#;
 
 /// A body of 150 bytes, of which six values are asked for, or none: the time of one policy's index is nearly all reading.
@@ -224,5 +248,5 @@ fn hostile_bodies(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, read, add_and_remove, hostile_bodies, find);
+criterion_group!(benches, memory, read, add_and_remove, hostile_bodies, find);
 criterion_main!(benches);

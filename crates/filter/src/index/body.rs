@@ -7,7 +7,9 @@
 //! # Limits
 //!
 //! A candidate's time is at most linear in the body, and with few such elements linear in what is around them. Each object's other
-//! branches are gone through once a candidate, however many elements in it are tried.
+//! branches are gone through once a candidate, however many elements in it are tried; and a long list once for all candidates that ask
+//! for the same in it. What is left is a product: of the distinct leaves that nothing can be looked up for, or the distinct conjunctions
+//! over one list, and the values or elements that they have to be compared with.
 
 use smallvec::SmallVec;
 
@@ -196,8 +198,17 @@ impl Verify<'_, Tree<'_>> {
             }
             // Whatever satisfies it is in this object.
             [goal] if single => self.holds(goal.leaf),
-            _ => tree.child(object, path).is_some_and(|child| tree.reaches(goals, path, child)),
+            _ => tree.child(object, path).is_some_and(|child| self.reaches(goals, path, child)),
         })
+    }
+
+    fn reaches(&mut self, goals: &[Goal<'_>], path: PathId, child: NodeId) -> bool {
+        let tree = self.values;
+        let decide = || tree.reaches(goals, path, child);
+        if goals.len() < 2 || tree.is_small() {
+            return decide();
+        }
+        self.state.branches.decide(child, goals.iter().map(|goal| goal.leaf), decide)
     }
 
     /// The goals that go through an object's path and on.
