@@ -147,13 +147,13 @@ fn policy_entries(random: &mut Random, nested: bool, depth: usize) -> String {
 pub(crate) fn policy(random: &mut Random, nested: bool) -> String {
     match random.below(3) {
         0 if nested => policy_over_items(random),
-        1 => format!(r#"{{"a":[{}]}}"#, numbers(random)),
+        1 => format!(r#"{{"a":[{}]}}"#, random.list(2, number_asked)),
         _ => format!("{{{}}}", policy_entries(random, nested, 0)),
     }
 }
 
-/// What small numbers are asked for.
-fn numbers(random: &mut Random) -> String {
+/// What is asked of a small number.
+fn number_asked(random: &mut Random) -> String {
     let (a, b) = (random.below(8), 1 + random.below(8));
     match random.below(8) {
         0..3 => a.to_string(),
@@ -174,12 +174,12 @@ fn policy_over_items(random: &mut Random) -> String {
     for _ in 0..1 + random.below(4) {
         let path = random.pick(&ITEM_PATHS);
         if keys.iter().all(|(other, _)| *other != path) {
-            keys.push((path, numbers(random)));
+            keys.push((path, random.list(2, number_asked)));
         }
     }
     let mut keys: Vec<String> = keys.iter().map(|(path, list)| format!(r#""{path}":[{list}]"#)).collect();
     if random.percent(20) {
-        let mut branch = || format!(r#"{{"{}":[{}]}}"#, random.pick(&ITEM_PATHS), numbers(random));
+        let mut branch = || format!(r#"{{"{}":[{}]}}"#, random.pick(&ITEM_PATHS), number_asked(random));
         keys.push(format!(r#""$or":[{},{}]"#, branch(), branch()));
     }
     format!("{{{}}}", keys.join(","))
@@ -205,8 +205,9 @@ fn body_of_items(random: &mut Random) -> String {
             format!(r#"{{"a":{a},"c":[{}],"b":{b}}}"#, random.list(4, pair))
         }
     };
-    let (a, b) = (some_numbers(random), random.list(3, pair));
-    format!(r#"{{"a":{a},"items":[{}],"b":[{b}]}}"#, random.list(5, item))
+    let (most_pairs, most_items) = random.pick(&[(1, 2), (1, 2), (3, 5)]);
+    let (a, b) = (some_numbers(random), random.list(most_pairs, pair));
+    format!(r#"{{"a":{a},"items":[{}],"b":[{b}]}}"#, random.list(most_items, item))
 }
 
 fn value(random: &mut Random, depth: usize) -> String {
