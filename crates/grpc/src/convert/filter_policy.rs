@@ -19,7 +19,7 @@ pub(crate) fn read(given: v1::FilterPolicy) -> Result<(FilterPolicy, Policy), Re
         return Err(Refusal::field("filter_policy.json", why));
     }
     let policy = Policy::parse(scope, &json).map_err(Invalid::from)?;
-    Ok((FilterPolicy { json, scope }, policy))
+    Ok((FilterPolicy { json: json.into(), scope }, policy))
 }
 
 /// The policy of a request's settings.
@@ -33,7 +33,7 @@ pub(crate) fn to_proto(policy: FilterPolicy) -> v1::FilterPolicy {
         FilterScope::Attributes => v1::FilterScope::Attributes,
         FilterScope::Body => v1::FilterScope::Body,
     };
-    v1::FilterPolicy { json: policy.json, scope: scope.into() }
+    v1::FilterPolicy { json: policy.json.to_string(), scope: scope.into() }
 }
 
 /// What becomes of the backlog. `changes` says whether the request changes the filter policy at all.
