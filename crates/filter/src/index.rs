@@ -1,6 +1,43 @@
 //! All policies of a topic, matched at once.
+//!
+//! # How
+//!
+//! - Equal policies are one *class*. Equal leaves are one leaf, whichever policies have them.
+//! - Each alternative is found by one of its leaves, its *access leaf*: the one that fewest messages satisfy, as far as the policies
+//!   tell ([`cost`]). A message's values are looked up path by path ([`lookup`]): by hash, where a condition has something to hash
+//!   (a text, the first bytes of one, the first bits of an address, the bucket of a range); by order, for numbers above or below
+//!   one; else a list is gone through.
+//! - What is found are candidates. Each is decided by the predicates of [`Policy::matches`], a leaf once a message ([`verify`]).
+//!
+//! # Invariants
+//!
+//! - The lookup gives a superset of the access leaves that hold, so no match is lost; every leaf of a candidate is decided, the access leaf
+//!   too, so none is made up.
+//! - Attributes and bodies have each a half of the index, which know nothing of each other. A body is read only if there is a policy over
+//!   bodies.
+//! - Finding changes nothing: any number can find at a time, each with its own [`Matches`]. It allocates nothing once that has grown.
+//! - What is removed leaves nothing behind but free numbers.
 
-use crate::{Content, Policy};
+mod attributes;
+mod body;
+mod cost;
+mod half;
+mod key;
+mod leaves;
+mod lookup;
+mod scratch;
+mod slab;
+mod verify;
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+use types::FilterScope;
+
+use crate::paths::Hashes;
+use crate::{Attribute, Content, Policy};
+use half::{AlternativeId, Half};
+use scratch::Scratch;
+use slab::Slab;
 
 /// A policy in an index. Equal policies have the same one; it is given out again once nobody has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -9,7 +46,19 @@ pub struct ClassId(pub u32);
 /// The policies of a topic.
 #[derive(Debug)]
 pub struct Index {
-    policies: Vec<Option<(Policy, usize)>>,
+    hashes: Hashes,
+    classes: Slab<Class>,
+    /// With their hashes, so that growing does not hash policies again.
+    by_hash: HashTable<(u64, ClassId)>,
+    attributes: Half,
+    body: Half,
+}
+
+#[derive(Debug)]
+struct Class {
+    policy: Policy,
+    holders: u32,
+    alternatives: SmallVec<[AlternativeId; 2]>,
 }
 
 /// What one message came to. Reused from message to message, so that matching allocates nothing.
@@ -17,10 +66,11 @@ pub struct Index {
 pub struct Matches {
     /// Classes that match, ascending.
     pub classes: Vec<ClassId>,
-    /// Why the body matched no policy, if some policy asked for it and it could not be read.
-    pub body: Option<UnreadableBody>,
     /// There are no attributes that filters see, so that no policy on attributes can match.
     pub no_attributes: bool,
+    /// Why the body matched no policy, if some policy asked for it and it could not be read.
+    pub body: Option<UnreadableBody>,
+    scratch: Scratch,
 }
 
 /// Why a body is no document.
@@ -34,54 +84,118 @@ pub enum UnreadableBody {
 
 impl Index {
     /// Empty. `seed` keys its hashes, so that clients cannot choose values that collide.
-    pub fn new(_seed: u64) -> Self {
-        Self { policies: Vec::new() }
+    pub fn new(seed: u64) -> Self {
+        let hashes = Hashes::new(seed);
+        let (attributes, body) = (Half::new(&hashes), Half::new(&hashes));
+        Self { hashes, classes: Slab::new(), by_hash: HashTable::new(), attributes, body }
     }
 
     /// Adds a policy, or one more holder of an equal one.
     pub fn add(&mut self, policy: &Policy) -> ClassId {
-        let same = |p: &Option<(Policy, usize)>| {
-            p.as_ref().is_some_and(|(p, _)| p.alternatives == policy.alternatives && p.scope == policy.scope)
+        let hash = self.hashes.of(policy);
+        let same = |(other, class): &(u64, ClassId)| {
+            *other == hash && self.classes.get(class.0).is_some_and(|class| class.policy == *policy)
         };
-        let at = self.policies.iter().position(same).unwrap_or_else(|| {
-            self.policies.push(Some((policy.clone(), 0)));
-            self.policies.len() - 1
-        });
-        self.policies[at].as_mut().expect("there").1 += 1;
-        ClassId(at as u32)
+        if let Some((_, class)) = self.by_hash.find(hash, same).copied() {
+            if let Some(entry) = self.classes.get_mut(class.0) {
+                entry.holders += 1;
+            }
+            return class;
+        }
+        let entry = Class { policy: policy.clone(), holders: 1, alternatives: SmallVec::new() };
+        let class = ClassId(self.classes.insert(entry));
+        self.by_hash.insert_unique(hash, (hash, class), |(hash, _)| *hash);
+        let half = half(&mut self.attributes, &mut self.body, policy.scope);
+        let alternatives =
+            policy.alternatives.iter().map(|alternative| half.add(class, alternative)).collect();
+        if let Some(entry) = self.classes.get_mut(class.0) {
+            entry.alternatives = alternatives;
+        }
+        class
     }
 
     /// Takes one holder away, and the policy with the last.
     pub fn remove(&mut self, class: ClassId) {
-        let entry = &mut self.policies[class.0 as usize];
-        let (_, holders) = entry.as_mut().expect("there");
-        *holders -= 1;
-        if *holders == 0 {
-            *entry = None;
+        let Some(entry) = self.classes.get_mut(class.0) else { return };
+        entry.holders -= 1;
+        if entry.holders > 0 {
+            return;
+        }
+        let Some(entry) = self.classes.remove(class.0) else { return };
+        let hash = self.hashes.of(&entry.policy);
+        if let Ok(found) = self.by_hash.find_entry(hash, |(_, other)| *other == class) {
+            found.remove();
+        }
+        let half = half(&mut self.attributes, &mut self.body, entry.policy.scope);
+        for alternative in entry.alternatives {
+            half.remove(alternative);
         }
     }
 
     /// Finds every class that matches.
     pub fn find(&self, content: &Content<'_>, matches: &mut Matches) {
-        matches.classes.clear();
-        matches.body = None;
-        for (at, entry) in self.policies.iter().enumerate() {
-            if entry.as_ref().is_some_and(|(policy, _)| policy.matches(content)) {
-                matches.classes.push(ClassId(at as u32));
+        let Matches { classes, no_attributes, body, scratch } = matches;
+        let Scratch { state, document, forms, bits } = scratch;
+        classes.clear();
+        *no_attributes =
+            content.attributes.iter().all(|(_, attribute)| matches!(attribute, Attribute::Binary));
+        *body = None;
+        if !(self.attributes.is_empty() || *no_attributes) {
+            self.attributes.find_by_attributes(content.attributes, state, forms, classes);
+        }
+        if !self.body.is_empty() {
+            match document.read(&self.body.paths, content.body) {
+                Ok(tree) => self.body.find_by_body(&tree, state, forms, classes),
+                Err(unreadable) => *body = Some(unreadable),
             }
         }
-        matches.no_attributes = content.attributes.is_empty();
-        if self.reads_bodies() {
-            matches.body = match serde_json::from_slice::<serde_json::Value>(content.body) {
-                Err(_) => Some(UnreadableBody::Invalid),
-                Ok(serde_json::Value::Object(_)) => None,
-                Ok(_) => Some(UnreadableBody::NotAnObject),
-            };
-        }
+        sort(classes, self.classes.bound(), bits);
     }
 
     /// Some policy looks at the body.
     pub fn reads_bodies(&self) -> bool {
-        self.policies.iter().flatten().any(|(policy, _)| policy.scope == types::FilterScope::Body)
+        !self.body.is_empty()
+    }
+
+    /// Distinct policies.
+    pub fn len(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// No policy is in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
+
+fn half<'h>(attributes: &'h mut Half, body: &'h mut Half, scope: FilterScope) -> &'h mut Half {
+    match scope {
+        FilterScope::Attributes => attributes,
+        FilterScope::Body => body,
+    }
+}
+
+/// Puts classes, of which there are `bound` at most, in order, each once.
+fn sort(classes: &mut Vec<ClassId>, bound: usize, bits: &mut Vec<u64>) {
+    let words = bound.div_ceil(64);
+    // With many of them, going through one bit for each class that there is takes less than sorting.
+    if classes.len() < 16 || classes.len() * 16 < words {
+        classes.sort_unstable();
+        classes.dedup();
+        return;
+    }
+    bits.clear();
+    bits.resize(words, 0);
+    for class in classes.drain(..) {
+        bits[class.0 as usize / 64] |= 1 << (class.0 % 64);
+    }
+    for (word, base) in bits.iter_mut().zip((0..).step_by(64)) {
+        while *word != 0 {
+            classes.push(ClassId(base + word.trailing_zeros()));
+            *word &= *word - 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

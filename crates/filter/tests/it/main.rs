@@ -1,5 +1,7 @@
 //! Filters through their public face: what matches (with sources), what is refused, and what is said about a message that does not match.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+#![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test fails where it stands")]
 
 mod errors;
+mod index_property;
+mod index_world;

@@ -1,0 +1,143 @@
+//! One half of the index: the alternatives over attributes, or those over bodies.
+
+use smallvec::SmallVec;
+
+use super::ClassId;
+use super::cost::{cost, share};
+use super::leaves::{LeafId, Leaves};
+use super::lookup::Lookup;
+use super::slab::Slab;
+use crate::paths::{Hashes, Paths};
+use crate::policy;
+
+/// An alternative's number.
+pub(super) type AlternativeId = u32;
+
+/// Alternatives of one scope.
+#[derive(Debug)]
+pub(super) struct Half {
+    pub(super) paths: Paths,
+    pub(super) leaves: Leaves,
+    pub(super) lookup: Lookup,
+    pub(super) alternatives: Slab<Alternative>,
+    /// Those that a message may match which has none of the paths: they are found by no leaf.
+    pub(super) always: Vec<AlternativeId>,
+}
+
+/// An alternative in the index.
+#[derive(Debug)]
+pub(super) struct Alternative {
+    pub(super) class: ClassId,
+    /// It is found by the first, unless that one is content with absence. Those that fewer messages satisfy come first.
+    pub(super) leaves: SmallVec<[LeafId; 4]>,
+    /// Where it stands in that leaf's list, or among those that are found by none.
+    position: u32,
+}
+
+impl Half {
+    pub(super) fn new(hashes: &Hashes) -> Self {
+        Self {
+            paths: Paths::new(hashes.clone()),
+            leaves: Leaves::new(hashes.clone()),
+            lookup: Lookup::new(hashes.clone()),
+            alternatives: Slab::new(),
+            always: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.alternatives.len() == 0
+    }
+
+    pub(super) fn add(&mut self, class: ClassId, alternative: &policy::Alternative) -> AlternativeId {
+        let mut leaves: SmallVec<[(f64, LeafId); 8]> = SmallVec::new();
+        for leaf in &alternative.leaves {
+            leaves.push((0.0, self.leaves.hold(&mut self.paths, leaf)));
+        }
+        for (share_of, leaf) in &mut leaves {
+            *share_of = share(&self.leaves, &self.leaves[*leaf]);
+        }
+        leaves.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+        let costs = (0..leaves.len()).filter(|at| !self.leaves[leaves[*at].1].leaf.or_absent);
+        let access = costs
+            .min_by(|one, other| {
+                let cost = |at: usize| cost(&self.leaves, &self.leaves[leaves[at].1]);
+                cost(*one).total_cmp(&cost(*other))
+            })
+            .unwrap_or(0);
+        leaves.swap(0, access);
+        let leaves = leaves.into_iter().map(|(_, leaf)| leaf).collect();
+        let id = self.alternatives.insert(Alternative { class, leaves, position: 0 });
+        self.post(id);
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: AlternativeId) {
+        self.withdraw(id);
+        if let Some(alternative) = self.alternatives.remove(id) {
+            for leaf in alternative.leaves {
+                self.leaves.release(&mut self.paths, leaf);
+            }
+        }
+    }
+
+    /// The list that an alternative is in.
+    fn list(&mut self, id: AlternativeId) -> Option<LeafId> {
+        let access = *self.alternatives.get(id)?.leaves.first()?;
+        (!self.leaves[access].leaf.or_absent).then_some(access)
+    }
+
+    fn post(&mut self, id: AlternativeId) {
+        let position = match self.list(id) {
+            None => {
+                self.always.push(id);
+                self.always.len()
+            }
+            Some(access) => {
+                let entry = &mut self.leaves[access];
+                entry.posted.push(id);
+                if entry.posted.len() == 1 {
+                    self.lookup.insert(access, entry.path, &entry.leaf.conditions);
+                }
+                entry.posted.len()
+            }
+        };
+        self.place(id, position - 1);
+    }
+
+    fn withdraw(&mut self, id: AlternativeId) {
+        let Some(position) = self.alternatives.get(id).map(|alternative| alternative.position as usize)
+        else {
+            return;
+        };
+        let moved = match self.list(id) {
+            None => {
+                self.always.swap_remove(position);
+                self.always.get(position).copied()
+            }
+            Some(access) => {
+                let entry = &mut self.leaves[access];
+                entry.posted.swap_remove(position);
+                if entry.posted.is_empty() {
+                    self.lookup.remove(access, entry.path, &entry.leaf.conditions);
+                }
+                entry.posted.get(position).copied()
+            }
+        };
+        if let Some(moved) = moved {
+            self.place(moved, position);
+        }
+    }
+
+    fn place(&mut self, id: AlternativeId, position: usize) {
+        if let Some(alternative) = self.alternatives.get_mut(id) {
+            alternative.position = u32::try_from(position).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// Everything that is in it. Zero once all is removed.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.alternatives.len() + self.leaves.len() + self.paths.len() + self.lookup.len() + self.always.len()
+    }
+}
