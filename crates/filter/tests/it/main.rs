@@ -3,5 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test fails where it stands")]
 
 mod errors;
+mod explain;
 mod index_property;
 mod index_world;
+mod message;
+mod table;
