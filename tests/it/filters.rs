@@ -187,9 +187,14 @@ async fn a_policy_is_tried_out_before_anyone_depends_on_it() {
     let sequences: Vec<_> = verdicts.iter().map(|verdict| verdict["sequence"].as_str().unwrap()).collect();
     assert!(sequences.iter().eq(published[6..].iter().map(|(sequence, _)| sequence)), "{last}");
     assert_eq!(last["matched"], 2);
-    let split = &verdicts[1]["failed"];
-    assert!(split.to_string().contains("items"), "no single element has it all: {split}");
+    assert_eq!(verdicts[1]["failed"][0]["path"], "ip", "the nearest alternative: {}", verdicts[1]);
     assert!(verdicts[3]["failed"][0]["reason"].as_str().unwrap().contains("JSON"), "{}", verdicts[3]);
+
+    let items = r#"{"items": {"sku": [{"wildcard": "*-vip-*"}], "count": [{"numeric": [">", 1]}]}}"#;
+    let policy = json!({"json": items, "scope": "FILTER_SCOPE_BODY"});
+    let split = test(&json!({"filterPolicy": policy, "messageId": verdicts[1]["messageId"]}));
+    let failed = &split["verdicts"][0]["failed"][0];
+    assert_eq!(failed["path"], "items", "no single element has it all: {split}");
 
     let id = verdicts[0]["messageId"].clone();
     let one = test(&json!({"subscription": "large", "messageId": id}));
