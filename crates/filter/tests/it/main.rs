@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test fails where it stands")]
 
+mod document;
 mod errors;
 mod explain;
 mod index_property;
