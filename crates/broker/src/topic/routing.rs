@@ -250,7 +250,7 @@ pub(crate) fn matches_all(contents: &dyn ReadContent, payload: &[u8], policies: 
     let mut matches = policies.is_empty();
     if !matches {
         contents.read(payload, &mut |content| {
-            matches = policies.iter().all(|checked| checked.policy.matches(content))
+            matches = policies.iter().all(|checked| checked.policy.matches(content));
         });
     }
     matches

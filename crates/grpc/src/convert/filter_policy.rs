@@ -28,7 +28,7 @@ pub(crate) fn of_settings(given: Option<v1::FilterPolicy>) -> Result<Option<Filt
     given.map(written).transpose().map_err(|refusal| refusal.within("settings"))
 }
 
-pub(crate) fn to_proto(policy: FilterPolicy) -> v1::FilterPolicy {
+pub(crate) fn to_proto(policy: &FilterPolicy) -> v1::FilterPolicy {
     let scope = match policy.scope {
         FilterScope::Attributes => v1::FilterScope::Attributes,
         FilterScope::Body => v1::FilterScope::Body,
@@ -69,7 +69,7 @@ mod tests {
             let given = v1::FilterPolicy { json: JSON.into(), scope: given.into() };
             let read = of_settings(Some(given)).unwrap().unwrap();
             assert_eq!(read, FilterPolicy { json: JSON.into(), scope });
-            assert_eq!(to_proto(read), v1::FilterPolicy { json: JSON.into(), scope: shown.into() });
+            assert_eq!(to_proto(&read), v1::FilterPolicy { json: JSON.into(), scope: shown.into() });
         }
         assert_eq!(of_settings(None).unwrap(), None);
     }
