@@ -68,7 +68,7 @@ fn create_all(fanfare: &Fanfare) {
 }
 
 /// Publishes everything as one request; for each message its sequence and how many get it.
-fn publish_all(fanfare: &Fanfare) -> Vec<(String, usize)> {
+fn publish_all(fanfare: &Fanfare) -> Vec<(String, u64)> {
     let with_data = |(body, mut message, _): (&str, Value, _)| {
         message["data"] = BASE64.encode(body.as_bytes()).into();
         message
@@ -77,12 +77,12 @@ fn publish_all(fanfare: &Fanfare) -> Vec<(String, usize)> {
     let answer =
         fanfare.grpcurl().ok("PublisherService/Publish", &json!({"topic": TOPIC, "messages": request}));
     let results = answer["results"].as_array().unwrap().iter();
-    let matched = |result: &Value| result["matchedSubscriptions"].as_u64().unwrap_or(0) as usize;
+    let matched = |result: &Value| result["matchedSubscriptions"].as_u64().unwrap_or(0);
     results.map(|result| (result["sequence"].as_str().unwrap().to_owned(), matched(result))).collect()
 }
 
 /// Of what was published, the sequences that this subscription's first policy matches.
-fn own(name: &str, published: &[(String, usize)]) -> Vec<String> {
+fn own(name: &str, published: &[(String, u64)]) -> Vec<String> {
     let messages = messages();
     let own = messages.iter().zip(published).filter(|((.., who), _)| who.contains(&name));
     own.map(|(_, (sequence, _))| sequence.clone()).collect()
@@ -108,7 +108,7 @@ async fn five_subscriptions_get_what_their_policies_match_and_nothing_else() {
     create_all(&fanfare);
     let published = publish_all(&fanfare);
     for ((body, _, who), (_, matched)) in messages().iter().zip(&published) {
-        assert_eq!(*matched, who.len(), "the answer counts exactly: {body}");
+        assert_eq!(*matched, who.len() as u64, "the answer counts exactly: {body}");
     }
     for (name, ..) in POLICIES {
         let own = own(name, &published);
