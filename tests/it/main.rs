@@ -14,6 +14,7 @@ mod consume;
 mod crash;
 mod disk_fault;
 mod disk_full;
+mod filters;
 mod lifecycle;
 mod many_pulls;
 mod messages;

@@ -5,7 +5,12 @@ use std::collections::VecDeque;
 use filter::{Mismatch, Policy};
 use types::{MessageId, Position, Sequence, SubscriptionName, Timestamp, TopicName, limits};
 
-use crate::{Broker, SubscriptionNotFound, TestFilterError, Unavailable, record::Message, topic::Topic};
+use crate::{
+    Broker, SubscriptionNotFound, TestFilterError, Unavailable,
+    cache::Decoded,
+    record::Message,
+    topic::{Block, Topic},
+};
 
 /// What a policy makes of one stored message.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +60,7 @@ impl Broker {
         Ok(topic.verdict(policy, message.sequence, &stored, at))
     }
 
-    /// What a policy makes of the last messages of a topic that are kept, at most [`types::limits::FILTER_TEST_MESSAGES`]; the oldest first.
+    /// What a policy makes of the last messages of a topic that are kept, 1 to [`limits::FILTER_TEST_MESSAGES`] of them; the oldest first.
     ///
     /// # Errors
     /// See [`TestFilterError`].
@@ -67,7 +72,7 @@ impl Broker {
     ) -> Result<Vec<Verdict>, TestFilterError> {
         self.inner.shared.check_serving()?;
         let topic = self.inner.topic(topic)?;
-        let messages = messages.min(limits::FILTER_TEST_MESSAGES);
+        let messages = messages.clamp(1, limits::FILTER_TEST_MESSAGES);
         Ok(topic.last_verdicts(policy, messages).await?)
     }
 }
@@ -88,49 +93,76 @@ impl Topic {
         Verdict { message_id, published_at, mismatches }
     }
 
-    /// Looks back further and further until there are enough messages: positions between them may be anything else.
     async fn last_verdicts(
         &self,
         policy: Option<&Policy>,
         messages: usize,
     ) -> Result<Vec<Verdict>, Unavailable> {
-        let (first, end) = (self.first_position(), self.visible());
+        let end = self.visible();
+        let Some(first) = self.first_of_last(messages, end).await? else { return Ok(Vec::new()) };
+        let mut verdicts = Vec::with_capacity(messages);
+        self.each_block(first, end, |block| {
+            for (frame, (sequence, message)) in messages_of(block, first, end) {
+                verdicts.push(self.verdict(policy, sequence, message, frame.at));
+            }
+        })
+        .await?;
+        Ok(verdicts)
+    }
+
+    /// The first of the last so many messages. Looks back further and further until there are enough: positions between them may be
+    /// anything else.
+    async fn first_of_last(&self, messages: usize, end: Position) -> Result<Option<Sequence>, Unavailable> {
+        let first = self.first_position();
         let mut back = (messages as u64).max(64);
         loop {
             let from = end.saturating_sub(back).max(first);
-            let last = self.last_between(from, end, messages).await?;
+            let mut last = VecDeque::with_capacity(messages + 1);
+            self.each_block(from, end, |block| {
+                for (_, (sequence, _)) in messages_of(block, from, end) {
+                    last.push_back(sequence);
+                    if last.len() > messages {
+                        last.pop_front();
+                    }
+                }
+            })
+            .await?;
             if last.len() >= messages || from == first {
-                let verdict = |(sequence, message, at)| self.verdict(policy, sequence, &message, at);
-                return Ok(last.into_iter().map(verdict).collect());
+                return Ok(last.front().copied());
             }
             back = back.saturating_mul(4);
         }
     }
 
-    /// The last `most` messages of a stretch.
-    async fn last_between(
+    async fn each_block(
         &self,
         from: Position,
         end: Position,
-        most: usize,
-    ) -> Result<VecDeque<(Sequence, Message, Timestamp)>, Unavailable> {
-        let mut last = VecDeque::with_capacity(most.min(limits::FILTER_TEST_MESSAGES) + 1);
+        mut look: impl FnMut(&Block),
+    ) -> Result<(), Unavailable> {
         let mut at = from;
-        while at < end && most > 0 {
+        while at < end {
             let block = self.read_block(at).await?;
-            for frame in &block.frames {
-                for (sequence, message) in frame.messages.iter().filter(|(s, _)| (at..end).contains(s)) {
-                    if last.len() == most {
-                        last.pop_front();
-                    }
-                    last.push_back((*sequence, message.clone(), frame.at));
-                }
-            }
+            look(&block);
             if block.end <= at {
                 break;
             }
             at = block.end;
+            tokio::task::yield_now().await;
         }
-        Ok(last)
+        Ok(())
     }
+}
+
+/// The messages of a block that are not below `from` and below `end`.
+fn messages_of(
+    block: &Block,
+    from: Position,
+    end: Position,
+) -> impl Iterator<Item = (&Decoded, (Sequence, &Message))> {
+    let all = block.frames.iter().flat_map(|frame| {
+        let frame: &Decoded = frame;
+        frame.messages.iter().map(move |(sequence, message)| (frame, (*sequence, message)))
+    });
+    all.filter(move |(_, (sequence, _))| (from..end).contains(sequence))
 }

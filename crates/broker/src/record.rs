@@ -1,4 +1,4 @@
-//! The records of a topic's log. See docs/STORAGE_FORMAT.md, "Topic records".
+//! The records of a topic's log; docs/STORAGE_FORMAT.md, "Records", is about how they may grow.
 //!
 //! ```text
 //! message:      1 | flags u8 | ordinal u64 | [deliver_at u64] [expire_at u64]

@@ -93,7 +93,7 @@ impl Broker {
     }
 
     /// Changes a subscription's settings and answers once that is durable. If its filter policy changes, `backlog` says what becomes of
-    /// the messages that are in the queue by then.
+    /// the messages that it had let in by then and that are not settled; re-evaluated, they are also if the policy stays the same.
     ///
     /// # Errors
     /// See [`UpdateSubscriptionError`].

@@ -57,7 +57,7 @@ impl Policy {
         let json = Json::read(json).map_err(|error| Place::Policy.refuse(format!("is no JSON: {error}")))?;
         let mut reader = Reader::new(scope);
         let group = reader.policy(&json)?;
-        Ok(Self { scope, alternatives: alternatives::expand(reader.leaves, &group)? })
+        Ok(Self { scope, alternatives: alternatives::expand(&reader.leaves, &group)? })
     }
 }
 

@@ -24,24 +24,23 @@ pub(crate) fn size(given: u32) -> Result<usize, Refusal> {
 }
 
 /// The entries that fit on a page, at least one, and where the next page begins. `next` is where the one after all of
-/// them begins, `place` says where the one after a given entry does.
+/// them begins, `place` says where the one after a given entry does. What does not fit is not made.
 pub(crate) fn cut<T: Message>(
-    mut entries: Vec<T>,
+    entries: impl Iterator<Item = T>,
     next: Option<String>,
     place: impl Fn(&T) -> String,
 ) -> (Vec<T>, Option<String>) {
     let mut bytes = 0;
-    let fits = entries.iter().take_while(|entry| {
+    let mut page: Vec<T> = Vec::new();
+    for entry in entries {
         bytes += entry.encoded_len();
-        bytes <= PAGE_BYTES
-    });
-    let fits = fits.count().max(1);
-    if fits >= entries.len() {
-        return (entries, next);
+        if bytes > PAGE_BYTES && !page.is_empty() {
+            let next = page.last().map(place);
+            return (page, next);
+        }
+        page.push(entry);
     }
-    entries.truncate(fits);
-    let next = entries.last().map(place);
-    (entries, next)
+    (page, next)
 }
 
 /// The identifier at the end of a full name, by which the broker orders a list.
@@ -107,11 +106,15 @@ mod tests {
     fn a_page_ends_where_a_client_would_no_longer_take_it() {
         let entries = |count, bytes| vec!["x".repeat(bytes); count];
         let place = |_: &String| "here".to_owned();
-        let (all, next) = cut(entries(1_000, 100), Some("end".into()), place);
+        let (all, next) = cut(entries(1_000, 100).into_iter(), Some("end".into()), place);
         assert_eq!((all.len(), next.as_deref()), (1_000, Some("end")));
-        let (some, next) = cut(entries(1_000, 20_000), None, place);
+        let (some, next) = cut(entries(1_000, 20_000).into_iter(), None, place);
         assert_eq!((some.len(), next.as_deref()), (157, Some("here")));
-        assert_eq!(cut(entries(2, 4 << 20), None, place).0.len(), 1, "one at least, so that it goes on");
+        assert_eq!(
+            cut(entries(2, 4 << 20).into_iter(), None, place).0.len(),
+            1,
+            "one at least, so that it goes on"
+        );
     }
 
     #[test]

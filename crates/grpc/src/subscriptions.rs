@@ -129,7 +129,7 @@ impl Subscriptions {
         let size = page::size(request.page_size)?;
         let page = Page { after: page::place(&list, &request.page_token)?, size };
         let found = self.0.subscriptions(&project, topic.as_ref(), &page);
-        let found_here = found.entries.into_iter().map(subscription::to_proto).collect();
+        let found_here = found.entries.into_iter().map(subscription::to_proto);
         let place = |subscription: &v1::Subscription| page::id(&subscription.name);
         let (subscriptions, next) = page::cut(found_here, found.next, place);
         let next_page_token = next.map(|next| page::token(&list, &next)).unwrap_or_default();

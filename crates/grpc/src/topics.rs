@@ -80,7 +80,7 @@ impl Topics {
         let size = page::size(request.page_size)?;
         let page = Page { after: page::place(&list, &request.page_token)?, size };
         let found = self.0.topics(&project, &page);
-        let topics = found.entries.into_iter().map(topic::to_proto).collect();
+        let topics = found.entries.into_iter().map(topic::to_proto);
         let (topics, next) = page::cut(topics, found.next, |topic: &v1::Topic| page::id(&topic.name));
         let next_page_token = next.map(|next| page::token(&list, &next)).unwrap_or_default();
         Ok(v1::ListTopicsResponse { topics, next_page_token })

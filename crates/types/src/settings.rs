@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, ops::RangeInclusive, time::Duration};
+use std::{collections::BTreeMap, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +90,7 @@ pub struct SubscriptionSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilterPolicy {
     /// A JSON object in the language of SNS's filter policies. At most 256 KiB.
-    pub json: String,
+    pub json: Arc<str>,
     /// What of a message it is applied to.
     #[serde(default)]
     pub scope: FilterScope,

@@ -23,6 +23,7 @@ use journal::{AppendError, Appended};
 use parking_lot::{Mutex, MutexGuard};
 use queue::{Queue, Record};
 pub(crate) use reading::{Era, Reading, TooManyEras};
+pub(crate) use refilter::changes_filter;
 pub use settle::{Settling, Subscriber};
 use tally::Tally;
 use tokio::sync::Notify;

@@ -55,7 +55,7 @@ impl Subscription {
         loop {
             let before = self.lock()?.queue.settings().clone();
             let settings = changed(&before, &change)?;
-            let filter = changed_filter(&before, &settings)?;
+            let filter = changed_filter(&before, &settings, backlog)?;
             if let (BacklogAction::Reevaluate, Some(Some(checked))) = (backlog, &filter) {
                 self.judge(&topic, checked, &mut judged).await?;
             }
@@ -234,13 +234,23 @@ fn changed(
     Ok(changed)
 }
 
-/// The policy after a change, if it is another one.
+/// The policy after a change, if it is another one, or the same one to be applied to the backlog.
 fn changed_filter(
     before: &SubscriptionSettings,
     after: &SubscriptionSettings,
+    backlog: BacklogAction,
 ) -> Result<Option<Option<Checked>>, Invalid> {
-    if before.filter == after.filter {
+    if !changes_filter(before, after, backlog) {
         return Ok(None);
     }
     Checked::of_settings(after).map(Some).map_err(|invalid| invalid.within("settings"))
+}
+
+/// Whether a change is one of the filter policy, live and in recovery.
+pub(crate) fn changes_filter(
+    before: &SubscriptionSettings,
+    after: &SubscriptionSettings,
+    backlog: BacklogAction,
+) -> bool {
+    before.filter != after.filter || (backlog == BacklogAction::Reevaluate && after.filter.is_some())
 }

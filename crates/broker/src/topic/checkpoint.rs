@@ -163,7 +163,7 @@ impl FilterPart {
 
 impl EraPart {
     fn of(era: &Era) -> Self {
-        let policies = era.policies.iter().map(|checked| to_json(&*checked.text)).collect();
+        let policies = era.policies.iter().map(|checked| to_json(&checked.text)).collect();
         Self { from: era.from, until: era.until, policies, unread: era.unread }
     }
 

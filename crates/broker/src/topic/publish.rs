@@ -43,7 +43,7 @@ enum Duplicate {
 
 impl Plan {
     /// The indexes of the new messages.
-    fn new(&self) -> impl Iterator<Item = usize> {
+    fn new_messages(&self) -> impl Iterator<Item = usize> {
         let new = self.duplicates.iter().enumerate().filter(|(_, duplicate)| duplicate.is_none());
         new.map(|(index, _)| index)
     }
@@ -143,7 +143,7 @@ impl Topic {
         let appended = self.log.append(now, batch.clone(), Priority::Publish)?;
         let frame = Frame { first: appended.first, at: now, batch };
         let held = frames.push(Decoded::of(&frame).expect("what was just written can be read"));
-        self.routing.list(routed, plan.new().zip(appended.first..));
+        self.routing.list(routed, plan.new_messages().zip(appended.first..));
         drop(frames);
         self.cache.settle_budget(held);
         Ok(Some(appended))

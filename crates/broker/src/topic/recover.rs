@@ -26,7 +26,7 @@ use crate::{
     deduplication::{Deduplication, fingerprint},
     record::{Message, Record, Start, SubscriptionEvent, TopicEvent},
     shared::Shared,
-    subscription::{Reading, Subscription},
+    subscription::{Reading, Subscription, changes_filter},
 };
 
 /// Bytes read at a time.
@@ -378,7 +378,7 @@ impl Replay<'_> {
         }
         state.end = position + 1;
         state.position = position;
-        if state.queue.settings().filter != settings.filter {
+        if changes_filter(state.queue.settings(), &settings, backlog) {
             let checked = Checked::of_settings(&settings)?;
             subscription.change_filter(
                 self.topic,

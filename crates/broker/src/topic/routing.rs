@@ -47,7 +47,7 @@ struct Policies {
 /// A policy, and the text that says it.
 #[derive(Debug, Clone)]
 pub(crate) struct Checked {
-    pub(crate) text: Arc<FilterPolicy>,
+    pub(crate) text: FilterPolicy,
     pub(crate) policy: Policy,
 }
 
@@ -250,7 +250,7 @@ pub(crate) fn matches_all(contents: &dyn ReadContent, payload: &[u8], policies: 
     let mut matches = policies.is_empty();
     if !matches {
         contents.read(payload, &mut |content| {
-            matches = policies.iter().all(|checked| checked.policy.matches(content))
+            matches = policies.iter().all(|checked| checked.policy.matches(content));
         });
     }
     matches
@@ -260,7 +260,7 @@ impl Checked {
     /// Checks a policy's text.
     pub(crate) fn of(text: &FilterPolicy) -> Result<Self, Invalid> {
         let policy = Policy::parse(text.scope, &text.json)?;
-        Ok(Self { text: Arc::new(text.clone()), policy })
+        Ok(Self { text: text.clone(), policy })
     }
 
     /// The policy of a subscription, if it has one.

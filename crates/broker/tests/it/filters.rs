@@ -146,6 +146,22 @@ async fn a_re_evaluated_backlog_keeps_what_matches_the_old_and_the_new_policy() 
 }
 
 #[tokio::test]
+async fn a_backlog_that_was_kept_can_be_re_evaluated_later_by_the_same_policy() {
+    let mut fixture = with_a_and_b().await;
+    fixture.publish(&[A, AB]).await;
+    change(&fixture, "a", &only("b"), BacklogAction::Keep).await;
+    fixture.publish(&[B]).await;
+    assert_eq!(fixture.backlog("a").await, 3);
+    change(&fixture, "a", &only("b"), BacklogAction::Reevaluate).await;
+    assert_eq!(fixture.backlog("a").await, 2);
+    fixture.crash().await;
+    assert_eq!(
+        (fixture.backlog("a").await, fixture.drain("a").await),
+        (2, vec![AB.to_owned(), B.to_owned()])
+    );
+}
+
+#[tokio::test]
 async fn an_update_says_from_which_position_its_policy_decides() {
     let fixture = with_a_and_b().await;
     let before = fixture.publish(&[A]).await[0].id.sequence;
@@ -157,7 +173,7 @@ async fn an_update_says_from_which_position_its_policy_decides() {
     assert_eq!(in_force.since, updated.info.position);
     // Another setting is no change of policy.
     let labelled = |s: &mut SubscriptionSettings| drop(s.labels.insert("l".into(), String::new()));
-    fixture.broker.update_subscription(&sub("a"), labelled, BacklogAction::Reevaluate).await.unwrap();
+    fixture.broker.update_subscription(&sub("a"), labelled, BacklogAction::Keep).await.unwrap();
     assert_eq!(fixture.broker.policy_of(&sub("a")).unwrap().since, updated.info.position);
 }
 

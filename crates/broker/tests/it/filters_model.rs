@@ -166,7 +166,7 @@ impl Run {
         let to = settings(policy);
         let name = sub(SUBSCRIPTIONS[who]);
         self.fixture.broker.update_subscription(&name, |s| *s = to.clone(), backlog).await.unwrap();
-        if reevaluate && policy != model.policy {
+        if reevaluate {
             model.unsettled.retain(|id| all.contains(id));
         }
         model.policy = policy;

@@ -28,10 +28,12 @@ pub(crate) fn policy(random: &mut Random, of: u64) -> Policy {
     Policy::parse(FilterScope::Body, &format!("{{{keys}}}")).expect("a valid policy")
 }
 
+type Piece = Box<dyn Fn(u64, &mut Random) -> String>;
+
 /// Bodies of about so many bytes.
 pub(crate) fn bodies(bytes: usize) -> Vec<(&'static str, String)> {
     let mut random = Random(3);
-    let mut filled = |begin: &str, end: &str, mut piece: Box<dyn FnMut(u64, &mut Random) -> String>| {
+    let mut filled = |begin: &str, end: &str, piece: Piece| {
         let mut body = begin.to_owned();
         for i in 0.. {
             let piece = piece(i, &mut random);

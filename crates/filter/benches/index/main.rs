@@ -48,7 +48,6 @@ fn median(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut routine: imp
     });
     let mut samples = samples.into_inner();
     samples.sort_by(f64::total_cmp);
-    println!("fastest {:?}", samples.first());
     samples.get(samples.len() / 2).copied().unwrap_or_default()
 }
 

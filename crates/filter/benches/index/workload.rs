@@ -109,7 +109,7 @@ fn broad(random: &mut Random) -> Vec<String> {
     if which < 8 {
         keys.push(format!(r#""type":["type-{}"]"#, random.below(TYPES)));
     }
-    if which < 6 || which >= 8 {
+    if !(6..8).contains(&which) {
         keys.push(format!(r#""region":["region-{}"]"#, random.below(REGIONS)));
     }
     let low = random.below(20) * 25;

@@ -98,6 +98,20 @@ fn case_counts_unless_it_is_ignored() {
 }
 
 #[test]
+fn beginnings_and_ends_are_nowhere_else() {
+    for ignore_case in [false, true] {
+        assert_holds(
+            &Condition::Prefix(part("ab", ignore_case)),
+            &[("ab", true), ("abc", true), ("xab", false), ("b", false), ("", false)],
+        );
+        assert_holds(
+            &Condition::Suffix(part("ab", ignore_case)),
+            &[("ab", true), ("cab", true), ("abx", false), ("b", false), ("", false)],
+        );
+    }
+}
+
+#[test]
 fn case_is_folded_character_by_character() {
     assert_eq!(fold("ÄÖÜ Éa Ж Σ"), "äöü éa ж σ");
     assert_eq!(fold("ΟΔΟΣ"), "οδοσ", "no final sigma: characters do not depend on their neighbours");

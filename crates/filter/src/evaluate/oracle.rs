@@ -106,7 +106,7 @@ impl Fields {
             }
             Meaning::Object(entries) => {
                 for (key, value) in entries {
-                    self.list(value, &[path, &[key.clone()]].concat(), elements);
+                    self.list(value, &[path, std::slice::from_ref(key)].concat(), elements);
                 }
             }
             Meaning::List(values) => {

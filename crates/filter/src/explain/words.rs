@@ -1,11 +1,13 @@
 //! Values in sentences: one line each, never long.
 
 /// Characters of a text that are shown.
-const SHOWN: usize = 64;
+const CHARACTERS: usize = 64;
+/// Items that are shown of many.
+const ITEMS: usize = 8;
 
 /// A text in quotation marks, with JSON's escapes, cut where it gets long.
 pub(crate) fn quoted(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
+    match text.char_indices().nth(CHARACTERS) {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
     }
@@ -13,7 +15,7 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// A text without quotation marks, cut where it gets long.
 pub(crate) fn cut(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
+    match text.char_indices().nth(CHARACTERS) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
     }
@@ -28,6 +30,18 @@ pub(crate) fn number(value: f64) -> String {
 /// "1 element", "2 elements".
 pub(crate) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// "a, b or c", and how many more of the `count`.
+pub(crate) fn list(items: impl Iterator<Item = String>, count: usize, word: &str) -> String {
+    let mut shown: Vec<String> = items.take(ITEMS).collect();
+    if count > shown.len() {
+        shown.push(format!("{} more", count - shown.len()));
+    }
+    match shown.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
+        _ => shown.concat(),
+    }
 }
 
 #[cfg(test)]

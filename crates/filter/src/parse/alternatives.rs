@@ -10,7 +10,7 @@ use super::place::Place;
 use crate::policy::{Alternative, Leaf};
 
 /// The alternatives, in the one order that all policies have that say the same.
-pub(super) fn expand(leaves: Vec<Leaf>, group: &Group) -> Result<Arc<[Alternative]>, PolicyError> {
+pub(super) fn expand(leaves: &[Leaf], group: &Group) -> Result<Arc<[Alternative]>, PolicyError> {
     // Before any of them is built: it may be 2 to the power of some thousands.
     let count = count(group);
     if count > limits::FILTER_ALTERNATIVES {
@@ -40,8 +40,8 @@ fn count(group: &Group) -> usize {
 
 /// The distinct leaves in order, and for each leaf as it was found its place among them: whole numbers to sort by from here on, however
 /// long the leaves are.
-fn rank(leaves: Vec<Leaf>) -> (Vec<Arc<Leaf>>, Vec<usize>) {
-    let mut distinct = leaves.clone();
+fn rank(leaves: &[Leaf]) -> (Vec<Arc<Leaf>>, Vec<usize>) {
+    let mut distinct = leaves.to_vec();
     normalise(&mut distinct);
     let ranks = leaves.iter().map(|leaf| distinct.binary_search(leaf).unwrap_or_else(|rank| rank)).collect();
     (distinct.into_iter().map(Arc::new).collect(), ranks)

@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test fails where it stands")]
 
+mod document;
 mod errors;
+mod explain;
 mod index_hostile;
 mod index_property;
 mod index_world;
+mod message;
+mod table;

@@ -19,7 +19,7 @@ pub(crate) fn read(given: v1::FilterPolicy) -> Result<(FilterPolicy, Policy), Re
         return Err(Refusal::field("filter_policy.json", why));
     }
     let policy = Policy::parse(scope, &json).map_err(Invalid::from)?;
-    Ok((FilterPolicy { json, scope }, policy))
+    Ok((FilterPolicy { json: json.into(), scope }, policy))
 }
 
 /// The policy of a request's settings.
@@ -28,12 +28,12 @@ pub(crate) fn of_settings(given: Option<v1::FilterPolicy>) -> Result<Option<Filt
     given.map(written).transpose().map_err(|refusal| refusal.within("settings"))
 }
 
-pub(crate) fn to_proto(policy: FilterPolicy) -> v1::FilterPolicy {
+pub(crate) fn to_proto(policy: &FilterPolicy) -> v1::FilterPolicy {
     let scope = match policy.scope {
         FilterScope::Attributes => v1::FilterScope::Attributes,
         FilterScope::Body => v1::FilterScope::Body,
     };
-    v1::FilterPolicy { json: policy.json, scope: scope.into() }
+    v1::FilterPolicy { json: policy.json.to_string(), scope: scope.into() }
 }
 
 /// What becomes of the backlog. `changes` says whether the request changes the filter policy at all.
@@ -69,7 +69,7 @@ mod tests {
             let given = v1::FilterPolicy { json: JSON.into(), scope: given.into() };
             let read = of_settings(Some(given)).unwrap().unwrap();
             assert_eq!(read, FilterPolicy { json: JSON.into(), scope });
-            assert_eq!(to_proto(read), v1::FilterPolicy { json: JSON.into(), scope: shown.into() });
+            assert_eq!(to_proto(&read), v1::FilterPolicy { json: JSON.into(), scope: shown.into() });
         }
         assert_eq!(of_settings(None).unwrap(), None);
     }

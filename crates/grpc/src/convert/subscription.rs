@@ -62,7 +62,7 @@ fn settings_to_proto(settings: SubscriptionSettings) -> v1::SubscriptionSettings
         max_in_flight: Some(settings.max_in_flight),
         expire_unused_after: settings.expire_unused_after.map(time::to_proto_duration),
         labels: settings.labels,
-        filter_policy: settings.filter.map(filter_policy::to_proto),
+        filter_policy: settings.filter.as_ref().map(filter_policy::to_proto),
     }
 }
 

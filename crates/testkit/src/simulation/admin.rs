@@ -207,7 +207,8 @@ impl World {
                     broker::BacklogAction::Keep,
                 )
                 .await;
-            let done: Done = Box::new(move |world| world.changed(call, &answer.map(|updated| updated.info.position)));
+            let done: Done =
+                Box::new(move |world| world.changed(call, &answer.map(|updated| updated.info.position)));
             done
         });
     }
