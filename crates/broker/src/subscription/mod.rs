@@ -19,11 +19,13 @@ use std::sync::{
 };
 
 pub use consume::Consumer;
+pub(crate) use counting::BLOCKS_A_ROUND;
+use counting::Count;
 use journal::{AppendError, Appended};
 use parking_lot::{Mutex, MutexGuard};
 use queue::{Queue, Record};
-pub(crate) use reading::{Era, Reading, TooManyEras};
-pub(crate) use refilter::changes_filter;
+pub(crate) use reading::{Era, Reading, TooManyPolicies};
+pub(crate) use refilter::{FilterChange, PolicyChange};
 pub use settle::{Settling, Subscriber};
 use tally::Tally;
 use tokio::sync::Notify;
@@ -62,6 +64,8 @@ pub(crate) struct State {
     pub(crate) reading: Reading,
     /// What its filter policy has made of the messages.
     pub(crate) tally: Tally,
+    /// A count of an era under way.
+    count: Option<Count>,
     /// Where the latest change took effect.
     pub(crate) position: Position,
     /// The position after the last record that was appended under this lock.
@@ -92,6 +96,7 @@ impl Subscription {
             queue,
             reading,
             tally: Tally::default(),
+            count: None,
             position,
             end: position + 1,
             deleted: false,
@@ -151,7 +156,7 @@ impl Subscription {
         let topic = self.topic()?.name.clone();
         let state = self.lock()?;
         let policy = state.reading.filter().map(|filter| filter.checked.policy.clone());
-        Ok(PolicyInForce { topic, policy, since: state.reading.since() })
+        Ok(PolicyInForce { topic, policy, position: state.reading.policy_position() })
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -173,6 +178,7 @@ impl Subscription {
     /// It was read back from the log: the broker minds its deadlines again, and its time without use starts anew.
     pub(crate) fn recovered(self: &Arc<Self>, topic: &Topic, published: u64) {
         let mut state = self.state.lock();
+        state.pass_spent_eras(topic);
         let figures = topic.routing.figures(state.reading.filter(), published);
         state.tally = Tally::from(figures);
         state.last_used = self.shared.time.now();
@@ -182,7 +188,7 @@ impl Subscription {
     /// In figures.
     pub(crate) async fn stats(&self) -> Result<SubscriptionStats, SubscriptionNotFound> {
         let topic = self.topic()?;
-        if let Err(error) = self.count_unread(&topic).await {
+        if let Err(error) = self.count_unread(&topic, usize::MAX).await {
             tracing::warn!(subscription = %self.name, %error, "the backlog could not be counted: the log was not read");
         }
         let mut stats = self.figures()?;
@@ -232,6 +238,9 @@ impl Subscription {
         let mut state = self.state.lock();
         state.deleted = true;
         self.shared.deadlines.clear(state.armed, self.uid);
+        if let Some(topic) = self.topic.upgrade() {
+            topic.forget_waiting(self, state.reading.filter());
+        }
         drop(state);
         self.wake.notify_waiters();
     }
@@ -348,6 +357,16 @@ impl State {
             _ => return,
         }
         self.block = None;
+    }
+
+    /// Passes over the eras of which nothing is left but what is known to be settled: a replay does not read as far as was read before.
+    fn pass_spent_eras(&mut self, topic: &Topic) {
+        let visible = topic.visible();
+        let spent = |state: &Self| state.reading.spent_era(|end| state.queue.settled_ahead_below(end));
+        while let Some(end) = spent(self).filter(|end| *end <= visible) {
+            self.queue.read_on(&[], end);
+            self.reading.rule(end);
+        }
     }
 
     /// It gets everything from its cursor on.

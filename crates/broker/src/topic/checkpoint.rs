@@ -88,7 +88,9 @@ pub(crate) struct SubscriptionPart {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct FilterPart {
     pub(super) uid: SubscriptionUid,
-    /// The policy in the settings decides from here on.
+    /// The record that brought the policy in the settings.
+    pub(super) policy_position: Position,
+    /// It decides from here on, and below the eras do.
     pub(super) since: Position,
     /// Messages below `counted_to` that it let in and that are not read.
     pub(super) unread: u64,
@@ -146,13 +148,14 @@ impl FilterPart {
     /// Of a subscription whose lock is held; none if it reads plainly.
     fn of(topic: &Topic, subscription: &Subscription, state: &State) -> Option<Self> {
         let reading = &state.reading;
-        if state.reads_plainly() {
+        if state.reads_plainly() && reading.policy_position() == 0 {
             return None;
         }
         // No message is on its way into the lists while this is held.
         let frames = topic.cache.lock();
         Some(Self {
             uid: subscription.uid,
+            policy_position: reading.policy_position(),
             since: reading.since(),
             unread: reading.filter().map_or(0, |_| reading.unread_in_force(0)),
             counted_to: frames.end(),

@@ -26,7 +26,7 @@ use crate::{
     deduplication::{Deduplication, fingerprint},
     record::{Message, Record, Start, SubscriptionEvent, TopicEvent},
     shared::Shared,
-    subscription::{Reading, Subscription, changes_filter},
+    subscription::{FilterChange, PolicyChange, Reading, Subscription},
 };
 
 /// Bytes read at a time.
@@ -93,7 +93,7 @@ impl Topic {
             shared: shared.clone(),
             state: Mutex::new(state),
             tail: log.tail(),
-            routing: Routing::new(shared.hash_seed ^ opening.id.0),
+            routing: Routing::new(shared.hash_seed ^ opening.id.0, shared.listed.clone()),
             waiting: Mutex::default(),
             upkeep: tokio::sync::Mutex::new(Progress::default()),
             deleted: AtomicBool::new(false),
@@ -170,7 +170,8 @@ impl Topic {
         let filter = checked.map(|checked| self.routing.join(checked, from));
         let eras = part.into_iter().flat_map(|part| &part.eras).map(EraPart::to_era);
         let eras = eras.collect::<Result<Vec<_>, _>>()?;
-        Ok(Reading::restored(filter, part.map_or(0, |part| part.since), seen, eras))
+        let (policy_position, since) = part.map_or((0, 0), |part| (part.policy_position, part.since));
+        Ok(Reading::restored(filter, policy_position, since, seen, eras))
     }
 
     /// Adds a subscription as its creation record says; `position` is that record's. None if the log has no identifiers left.
@@ -185,7 +186,7 @@ impl Topic {
         let latest = Start { cursor: position + 1, ordinal: state.published };
         let Start { cursor, ordinal } = start.unwrap_or(latest);
         let filter = filter.clone().map(|checked| self.routing.join(checked, position + 1));
-        let reading = Reading::new(filter, cursor, ordinal, position + 1);
+        let reading = Reading::new(filter, cursor, ordinal, position);
         let queue = Queue::new(uid, (*settings).clone(), cursor, self.shared.boot);
         let me = Arc::downgrade(self);
         let name = (*name).clone();
@@ -378,18 +379,9 @@ impl Replay<'_> {
         }
         state.end = position + 1;
         state.position = position;
-        if changes_filter(state.queue.settings(), &settings, backlog) {
-            let checked = Checked::of_settings(&settings)?;
-            subscription.change_filter(
-                self.topic,
-                &mut topic_state,
-                &mut state,
-                position,
-                checked,
-                published,
-                backlog,
-            );
-        }
+        let filter = FilterChange::of(state.queue.settings(), &settings, backlog)?;
+        let change = PolicyChange { position, published, filter, backlog };
+        subscription.change_policy(self.topic, &mut topic_state, &mut state, change);
         state.queue.set_settings(settings);
         Ok(())
     }
