@@ -30,6 +30,8 @@ const NODES_KEPT: usize = 1 << 14;
 const TEXT_KEPT: usize = 1 << 16;
 /// An object with more children that are asked for has them in a hash table, if there are other objects at its path.
 const WIDE: u32 = 16;
+/// A document with no more nodes is small.
+const SMALL: usize = 64;
 
 /// A value, a list or an object of a [`Document`].
 pub(crate) type NodeId = u32;

@@ -23,9 +23,11 @@
 //! One policy's time is linear in the body times its own size. The stack grows by a policy's depth, which
 //! [`types::limits::FILTER_DEPTH`] bounds.
 
+use std::cmp::Ordering;
+
 use types::FilterScope;
 
-use crate::condition::Condition;
+use crate::condition::{Condition, Number};
 use crate::document::{Document, NodeId, Tree};
 use crate::paths::{Hashes, PathId, Paths, ROOT};
 use crate::policy::{Alternative, Leaf};
@@ -71,9 +73,44 @@ fn values<'a>(attributes: &'a [(&str, Attribute<'a>)], name: &str) -> &'a [Scala
     attributes.iter().find(|(other, _)| *other == name).map_or(&[], |(_, attribute)| attribute.values())
 }
 
-/// Whether one of them holds.
+/// Conditions that are as well tried one by one.
+const FEW: usize = 8;
+
+/// Whether one of a leaf's conditions holds. They are in order, so that the values of a long list are searched and not gone through.
 pub(crate) fn any_holds(conditions: &[Condition], value: &Scalar<'_>) -> bool {
-    conditions.iter().any(|condition| condition.holds(value))
+    if conditions.len() <= FEW {
+        return conditions.iter().any(|condition| condition.holds(value));
+    }
+    let listed = conditions.partition_point(|condition| {
+        use Condition::{Bool, Exact, Exists, Null, Number};
+        matches!(condition, Exists | Null | Bool(_) | Number(_) | Exact(_))
+    });
+    let (listed, others) = conditions.split_at(listed);
+    let equal = listed.binary_search_by(|condition| order(condition, value)).is_ok();
+    equal
+        || listed.first() == Some(&Condition::Exists)
+        || others.iter().any(|condition| condition.holds(value))
+}
+
+/// How a condition that names a value lies to a value, in the order of conditions.
+fn order(condition: &Condition, value: &Scalar<'_>) -> Ordering {
+    let kind = |of: u8, than: u8| of.cmp(&than);
+    let than = match value {
+        Scalar::Null => 1,
+        Scalar::Bool(_) => 2,
+        Scalar::Number(_) => 3,
+        Scalar::String(_) => 4,
+    };
+    match (condition, value) {
+        (Condition::Bool(this), Scalar::Bool(value)) => this.cmp(value),
+        (Condition::Number(this), Scalar::Number(value)) => this.cmp(&Number(*value)),
+        (Condition::Exact(this), Scalar::String(value)) => (**this).cmp(value),
+        (Condition::Exists, _) => Ordering::Less,
+        (Condition::Null, _) => kind(1, than),
+        (Condition::Bool(_), _) => kind(2, than),
+        (Condition::Number(_), _) => kind(3, than),
+        _ => kind(4, than),
+    }
 }
 
 impl<'a> Attribute<'a> {
@@ -141,5 +178,7 @@ impl Tree<'_> {
     }
 }
 
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod tests;

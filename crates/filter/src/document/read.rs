@@ -86,6 +86,10 @@ impl Reader<'_> {
     /// The place that a key names, if somebody asks for it or for what is below. What is there on the way and is no object is replaced,
     /// as a key that wrote out the way would replace it.
     fn target(&mut self, object: NodeId, key: &str) -> Option<Target> {
+        if memchr::memchr(b'.', key.as_bytes()).is_none() {
+            let path = self.paths.child(self.document.nodes[object as usize].path, key)?;
+            return Some(Target::Node(self.document.child(object, path)));
+        }
         let mut node = object;
         for (i, step) in key.split('.').enumerate() {
             if i > 0 {

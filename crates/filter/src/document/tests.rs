@@ -61,6 +61,11 @@ fn objects_with_one_key_are_merged_and_of_anything_else_the_last_counts() {
         "",
         "dead once, dead for good"
     );
+    assert_eq!(
+        numbers(&["a.b"], r#"{"a": {"b": 1}, "a": 5, "a": {"b": 2}}"#),
+        "2",
+        "and another in its place"
+    );
     assert_eq!(numbers(&["a"], r#"{"a": 5, "a.c": 1}"#), "", "a key with dots replaces what is on its way");
     assert_eq!(numbers(&["a.b", "a"], r#"{"a.b": 1, "a": 5}"#), "5");
     assert_eq!(numbers(&["a.b"], r#"{"a": [{"b": 1, "b": 2}, {"b": 3, "b": 4}]}"#), "2 4");

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::iter::successors;
 
-use super::{Content, Document, NONE, Node, NodeId, Place, TOP, WIDE};
+use super::{Content, Document, NONE, Node, NodeId, Place, SMALL, TOP, WIDE};
 use crate::Scalar;
 use crate::paths::{PathId, Paths};
 
@@ -64,6 +64,11 @@ impl<'a> Tree<'a> {
         let list = matches!(self.node(node).content, Content::List);
         let first = if list { self.node(node).first } else { node };
         self.chain(first, move |node| if list { node.next } else { NONE })
+    }
+
+    /// Whether going through a part of it takes no longer than remembering what came of it.
+    pub(crate) fn is_small(&self) -> bool {
+        self.document.nodes.len() <= SMALL
     }
 
     pub(crate) fn is_object(&self, node: NodeId) -> bool {

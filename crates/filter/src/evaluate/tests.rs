@@ -119,3 +119,32 @@ fn an_attributes_name_is_one_step() {
     let attributes = [("a.b", Attribute::Scalar(text("x")))];
     assert!(policy.matches(&Content { attributes: &attributes, body: b"" }));
 }
+
+#[test]
+fn a_long_list_holds_as_if_it_were_gone_through() {
+    let lists = [
+        r#"["", "a", "b", "c", "d", "e", "x"]"#,
+        r#"[null, true, -1, 0, 1.5, 7, "a", "b", "c", "é"]"#,
+        r#"[false, {"prefix": "b"}, {"suffix": "x"}, {"equals-ignore-case": "É"}, 1, 2, 3, 4, 5, 6, 7, 8]"#,
+        r#"[{"exists": true}, "a", "b", "c", "d", "e", "f", "g", "h", "i"]"#,
+        r#"[{"anything-but": ["a"]}, {"numeric": [">", 5]}, {"wildcard": "a*"}, "a", "b", "c", "d", "e", "f", "g"]"#,
+    ];
+    let texts = ["", "a", "aa", "b", "bx", "x", "É", "é", "z", "0", "null"].map(text);
+    let numbers = [-1.0, -0.0, 0.0, 1.0, 1.5, 6.0, 7.0, 100.0].map(Scalar::Number);
+    let others = [Scalar::Null, Scalar::Bool(true), Scalar::Bool(false)];
+    for list in lists {
+        let policy = Policy::parse(FilterScope::Body, &format!(r#"{{"a": {list}}}"#)).unwrap();
+        let conditions = &policy.alternatives[0].leaves[0].conditions;
+        for value in texts.iter().chain(&numbers).chain(&others) {
+            let expected = conditions.iter().any(|condition| condition.holds(value));
+            assert_eq!(any_holds(conditions, value), expected, "{list} for {value:?}");
+            let padded: Vec<Condition> = (0..9)
+                .map(|i| Condition::Number(Number(f64::from(i) + 1e6)))
+                .chain(conditions.iter().cloned())
+                .collect();
+            let mut padded = padded;
+            padded.sort();
+            assert_eq!(any_holds(&padded, value), expected, "{list} and more for {value:?}");
+        }
+    }
+}

@@ -51,7 +51,11 @@ impl Half {
     fn look_up(&self, path: PathId, values: &[Scalar<'_>], state: &mut State, forms: &mut Forms) {
         self.lookup.find_any(path, |leaf| state.find(leaf));
         for value in values {
-            self.lookup.find(path, value, forms, |leaf| state.find(leaf));
+            self.lookup.find(path, value, forms, |leaf| {
+                if !state.is_known_to_hold(leaf) {
+                    self.satisfies(state, leaf, value);
+                }
+            });
         }
         if self.lookup.has_order(path) {
             let numbers = values.iter().filter_map(|value| match value {

@@ -7,7 +7,9 @@
 //! # Limits
 //!
 //! A candidate's time is at most linear in the body, and with few such elements linear in what is around them. Each object's other
-//! branches are gone through once a candidate, however many elements in it are tried.
+//! branches are gone through once a candidate, however many elements in it are tried; and a long list once for all candidates that ask
+//! for the same in it. What is left is a product: of the distinct leaves that nothing can be looked up for, or the distinct conjunctions
+//! over one list, and the values or elements that they have to be compared with.
 
 use smallvec::SmallVec;
 
@@ -57,25 +59,52 @@ impl Half {
             state.elements.everywhere(leaf);
         });
         let mut numbers: Option<(Number, Number)> = None;
+        let mut before = None;
         for (node, value) in tree.values(path).filter_map(|node| Some((node, tree.scalar(node)?))) {
             if let Scalar::Number(value) = value {
                 let (least, most) = numbers.unwrap_or((Number(value), Number(value)));
                 numbers = Some((least.min(Number(value)), most.max(Number(value))));
             }
-            let object = tree.repeated().then(|| tree.object_around(node)).flatten();
-            self.lookup.find(path, &value, forms, |leaf| {
-                state.find(leaf);
-                if let Some(object) = object {
-                    state.elements.note(leaf, object);
-                }
-            });
+            let object = if tree.repeated() { tree.object_around(node) } else { None };
+            if before.as_ref() != Some(&(object, value.clone())) {
+                self.look_up_one(path, &value, object, state, forms);
+                before = Some((object, value));
+            }
         }
         if let Some((least, most)) = numbers {
-            self.lookup.find_ordered(path, least, most, |leaf| {
-                state.find(leaf);
-                state.elements.everywhere(leaf);
-            });
+            self.look_up_order(path, least, most, state);
         }
+    }
+
+    /// `object` is what the value is in, if that matters.
+    fn look_up_one(
+        &self,
+        path: PathId,
+        value: &Scalar<'_>,
+        object: Option<NodeId>,
+        state: &mut State,
+        forms: &mut Forms,
+    ) {
+        self.lookup.find(path, value, forms, |leaf| match object {
+            None if state.is_known_to_hold(leaf) => {}
+            None => _ = self.satisfies(state, leaf, value),
+            Some(object) => {
+                if self.satisfies(state, leaf, value) {
+                    state.elements.note(leaf, object);
+                }
+            }
+        });
+    }
+
+    fn look_up_order(&self, path: PathId, least: Number, most: Number, state: &mut State) {
+        self.lookup.find_ordered(path, least, most, |leaf| {
+            let ends = [least, most].map(|end| Scalar::Number(end.0));
+            // What holds for neither may hold for one between: a range too wide for a bucket.
+            if !ends.iter().any(|end| self.satisfies(state, leaf, end)) {
+                state.find(leaf);
+            }
+            state.elements.everywhere(leaf);
+        });
     }
 }
 
@@ -85,16 +114,19 @@ impl Verify<'_, Tree<'_>> {
         let half = self.half;
         for at in 0..self.state.found.len() {
             let leaf = self.state.found[at];
-            for id in &half.leaves[leaf].posted {
-                if let Some(candidate) = half.alternatives.get(*id)
+            if !self.holds(leaf) {
+                continue;
+            }
+            for posted in &half.leaves[leaf].posted {
+                if let Some(candidate) = half.alternatives.get(posted.alternative)
                     && self.matches(candidate, Some(leaf))
                 {
                     classes.push(candidate.class);
                 }
             }
         }
-        for id in &half.always {
-            if let Some(candidate) = half.alternatives.get(*id)
+        for posted in &half.always {
+            if let Some(candidate) = half.alternatives.get(posted.alternative)
                 && self.matches(candidate, None)
             {
                 classes.push(candidate.class);
@@ -107,8 +139,8 @@ impl Verify<'_, Tree<'_>> {
         let mut goals: Goals<'_> = SmallVec::new();
         for id in &candidate.leaves {
             let entry = &half.leaves[*id];
-            if !entry.leaf.or_absent || !self.values.is_absent(self.state, entry.path) {
-                goals.push(Goal { path: entry.path, conditions: &entry.leaf.conditions, leaf: *id });
+            if !entry.or_absent || !self.values.is_absent(self.state, entry.path) {
+                goals.push(Goal { path: entry.path, conditions: entry.conditions(), leaf: *id });
             }
         }
         match &*goals {
@@ -166,8 +198,17 @@ impl Verify<'_, Tree<'_>> {
             }
             // Whatever satisfies it is in this object.
             [goal] if single => self.holds(goal.leaf),
-            _ => tree.child(object, path).is_some_and(|child| tree.reaches(goals, path, child)),
+            _ => tree.child(object, path).is_some_and(|child| self.reaches(goals, path, child)),
         })
+    }
+
+    fn reaches(&mut self, goals: &[Goal<'_>], path: PathId, child: NodeId) -> bool {
+        let tree = self.values;
+        let decide = || tree.reaches(goals, path, child);
+        if goals.len() < 2 || tree.is_small() {
+            return decide();
+        }
+        self.state.branches.decide(child, goals.iter().map(|goal| goal.leaf), decide)
     }
 
     /// The goals that go through an object's path and on.

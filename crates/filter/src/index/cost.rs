@@ -15,9 +15,9 @@ const ABSENT: f64 = 0.9;
 pub(super) fn share(leaves: &Leaves, entry: &Entry) -> f64 {
     // What many policies ask for, many messages have: no message has been seen yet when this is decided, policies have.
     let asked = f64::from(entry.holders) / (f64::from(leaves.asked(entry.path)) + OTHERS);
-    let by_kind: f64 = entry.leaf.conditions.iter().map(of_condition).sum();
+    let by_kind: f64 = entry.conditions().iter().map(of_condition).sum();
     let share = asked.max(by_kind).min(1.0);
-    if entry.leaf.or_absent { share.max(ABSENT) } else { share }
+    if entry.or_absent { share.max(ABSENT) } else { share }
 }
 
 /// What an alternative more costs under a leaf.
@@ -39,7 +39,7 @@ fn of_condition(condition: &Condition) -> f64 {
         }
         Condition::Cidr(cidr) if cidr.network.is_ipv4() => halved(usize::from(cidr.prefix / 4)),
         Condition::Cidr(cidr) => halved(usize::from(cidr.prefix / 12)),
-        Condition::Range(range) if range.low.is_some() && range.high.is_some() => 0.1,
+        Condition::Range(range) if range.low.is_some() && range.high.is_some() => 0.25,
         Condition::Range(_) => 0.5,
     }
 }

@@ -6,9 +6,11 @@ use super::ClassId;
 use super::cost::{cost, share};
 use super::leaves::{LeafId, Leaves};
 use super::lookup::Lookup;
+use super::scratch::State;
 use super::slab::Slab;
+use crate::evaluate::any_holds;
 use crate::paths::{Hashes, Paths};
-use crate::policy;
+use crate::{Scalar, policy};
 
 /// An alternative's number.
 pub(super) type AlternativeId = u32;
@@ -21,7 +23,7 @@ pub(super) struct Half {
     pub(super) lookup: Lookup,
     pub(super) alternatives: Slab<Alternative>,
     /// Those that a message may match which has none of the paths: they are found by no leaf.
-    pub(super) always: Vec<AlternativeId>,
+    pub(super) always: Vec<Posted>,
 }
 
 /// An alternative in the index.
@@ -32,6 +34,25 @@ pub(super) struct Alternative {
     pub(super) leaves: SmallVec<[LeafId; 4]>,
     /// Where it stands in that leaf's list, or among those that are found by none.
     position: u32,
+}
+
+/// An alternative in a list, with what is first asked about it: most candidates fail there, and need not be gone to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Posted {
+    pub(super) alternative: AlternativeId,
+    pub(super) class: ClassId,
+    /// What it needs besides the leaf that it was found by; if it needs less, a leaf that it needs anyway.
+    pub(super) needs: [LeafId; 2],
+    /// It has yet more leaves.
+    pub(super) has_more: bool,
+}
+
+impl Alternative {
+    fn posted(&self, alternative: AlternativeId) -> Posted {
+        // There is at least one leaf.
+        let need = |at: usize| self.leaves[at.min(self.leaves.len() - 1)];
+        Posted { alternative, class: self.class, needs: [need(1), need(2)], has_more: self.leaves.len() > 3 }
+    }
 }
 
 impl Half {
@@ -49,6 +70,15 @@ impl Half {
         self.alternatives.len() == 0
     }
 
+    /// What a value was looked up to: whether it satisfies that leaf.
+    pub(super) fn satisfies(&self, state: &mut State, leaf: LeafId, value: &Scalar<'_>) -> bool {
+        let satisfies = any_holds(self.leaves[leaf].conditions(), value);
+        if satisfies {
+            state.hold(leaf);
+        }
+        satisfies
+    }
+
     pub(super) fn add(&mut self, class: ClassId, alternative: &policy::Alternative) -> AlternativeId {
         let mut leaves: SmallVec<[(f64, LeafId); 8]> = SmallVec::new();
         for leaf in &alternative.leaves {
@@ -58,7 +88,7 @@ impl Half {
             *share_of = share(&self.leaves, &self.leaves[*leaf]);
         }
         leaves.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-        let costs = (0..leaves.len()).filter(|at| !self.leaves[leaves[*at].1].leaf.or_absent);
+        let costs = (0..leaves.len()).filter(|at| !self.leaves[leaves[*at].1].or_absent);
         let access = costs
             .min_by(|one, other| {
                 let cost = |at: usize| cost(&self.leaves, &self.leaves[leaves[at].1]);
@@ -84,20 +114,23 @@ impl Half {
     /// The list that an alternative is in.
     fn list(&mut self, id: AlternativeId) -> Option<LeafId> {
         let access = *self.alternatives.get(id)?.leaves.first()?;
-        (!self.leaves[access].leaf.or_absent).then_some(access)
+        (!self.leaves[access].or_absent).then_some(access)
     }
 
     fn post(&mut self, id: AlternativeId) {
+        let Some(posted) = self.alternatives.get(id).map(|alternative| alternative.posted(id)) else {
+            return;
+        };
         let position = match self.list(id) {
             None => {
-                self.always.push(id);
+                self.always.push(posted);
                 self.always.len()
             }
             Some(access) => {
                 let entry = &mut self.leaves[access];
-                entry.posted.push(id);
+                entry.posted.push(posted);
                 if entry.posted.len() == 1 {
-                    self.lookup.insert(access, entry.path, &entry.leaf.conditions);
+                    self.lookup.insert(access, entry.path, entry.conditions());
                 }
                 entry.posted.len()
             }
@@ -119,13 +152,13 @@ impl Half {
                 let entry = &mut self.leaves[access];
                 entry.posted.swap_remove(position);
                 if entry.posted.is_empty() {
-                    self.lookup.remove(access, entry.path, &entry.leaf.conditions);
+                    self.lookup.remove(access, entry.path, entry.conditions());
                 }
                 entry.posted.get(position).copied()
             }
         };
         if let Some(moved) = moved {
-            self.place(moved, position);
+            self.place(moved.alternative, position);
         }
     }
 

@@ -3,11 +3,13 @@
 use std::hash::Hasher;
 use std::net::IpAddr;
 
-use crate::condition::{Condition, Number, Range, Text};
+use crate::condition::{Condition, Number, Pattern, Range, Text};
 use crate::paths::{Hashes, PathId};
 
 /// Longer prefixes and suffixes are found by this many bytes of theirs: it bounds how many lengths are tried with one value.
 pub(super) const PART: usize = 64;
+/// Patterns with a head and a tail are found by both, and by no more than this many bytes of each.
+pub(super) const END: usize = 10;
 /// The narrowest and the widest class of ranges, as exponents of two.
 const NARROWEST: i32 = -32;
 const WIDEST: i32 = 63;
@@ -27,6 +29,8 @@ pub(super) enum Kind {
     Suffix,
     FoldedPrefix,
     FoldedSuffix,
+    /// How a text begins and ends; the parameter is how many bytes of each.
+    Ends,
     /// The first bits of an address; the parameter is how many.
     V4,
     V6,
@@ -90,17 +94,7 @@ impl Key {
                 let tail = &text.as_bytes()[text.len().saturating_sub(PART)..];
                 key(if *ignore_case { Kind::FoldedSuffix } else { Kind::Suffix }.with(tail.len()), tail)
             }
-            Condition::Wildcard(pattern) => match (pattern.literals.first(), pattern.literals.last()) {
-                (Some(head), _) if !head.is_empty() => {
-                    let head = &head.as_bytes()[..head.len().min(PART)];
-                    key(Kind::Prefix.with(head.len()), head)
-                }
-                (_, Some(tail)) if !tail.is_empty() => {
-                    let tail = &tail.as_bytes()[tail.len().saturating_sub(PART)..];
-                    key(Kind::Suffix.with(tail.len()), tail)
-                }
-                _ => Self::List,
-            },
+            Condition::Wildcard(pattern) => of_pattern(pattern, key),
             Condition::Cidr(cidr) => match cidr.network {
                 IpAddr::V4(network) => key(Kind::V4.with(cidr.prefix.into()), &network.octets()),
                 // All 128 bits is one more than fits.
@@ -109,6 +103,28 @@ impl Key {
             Condition::Range(range) => of_range(range, key),
         }
     }
+}
+
+fn of_pattern(pattern: &Pattern, key: impl Fn(Shape, &[u8]) -> Key) -> Key {
+    let head = pattern.literals.first().map_or(&[][..], |head| head.as_bytes());
+    let tail = pattern.literals.last().map_or(&[][..], |tail| tail.as_bytes());
+    match (&head[..head.len().min(PART)], &tail[tail.len().saturating_sub(PART)..]) {
+        ([], []) => Key::List,
+        (head, []) => key(Kind::Prefix.with(head.len()), head),
+        ([], tail) => key(Kind::Suffix.with(tail.len()), tail),
+        _ => {
+            let (shape, ends) = ends(head, tail, head.len().min(END), tail.len().min(END));
+            key(shape, &ends)
+        }
+    }
+}
+
+/// The two ends of a text, so many bytes of its head and of its tail.
+pub(super) fn ends(head: &[u8], tail: &[u8], of_head: usize, of_tail: usize) -> (Shape, [u8; 2 * END]) {
+    let mut ends = [0; 2 * END];
+    ends[..of_head].copy_from_slice(&head[..of_head]);
+    ends[END..END + of_tail].copy_from_slice(&tail[tail.len() - of_tail..]);
+    (Kind::Ends.with(of_head * (END + 1) + of_tail), ends)
 }
 
 fn of_range(range: &Range, key: impl Fn(Shape, &[u8]) -> Key) -> Key {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::half::Posted;
 use super::slab::Slab;
+use crate::condition::Condition;
 use crate::paths::{Hashes, PathId, Paths};
 use crate::policy::Leaf;
 
@@ -26,12 +28,21 @@ pub(super) struct Leaves {
 /// A leaf in the index.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) leaf: Arc<Leaf>,
+    leaf: Arc<Leaf>,
+    /// If the leaf has one condition, that: deciding a leaf is waiting for memory, and this is nearer.
+    only: Option<Condition>,
     pub(super) path: PathId,
+    pub(super) or_absent: bool,
     /// Alternatives with this leaf.
     pub(super) holders: u32,
     /// Alternatives that are found by this leaf.
-    pub(super) posted: SmallVec<[u32; 2]>,
+    pub(super) posted: SmallVec<[Posted; 1]>,
+}
+
+impl Entry {
+    pub(super) fn conditions(&self) -> &[Condition] {
+        self.only.as_ref().map_or(&self.leaf.conditions, std::slice::from_ref)
+    }
 }
 
 impl Leaves {
@@ -46,7 +57,10 @@ impl Leaves {
         let id = self.by_hash.find(hash, same).map(|(_, id)| *id);
         let id = id.unwrap_or_else(|| {
             let path = paths.hold(&leaf.path);
-            let entry = Entry { leaf: leaf.clone(), path, holders: 0, posted: SmallVec::new() };
+            let only = if let [only] = &*leaf.conditions { Some(only.clone()) } else { None };
+            let or_absent = leaf.or_absent;
+            let entry =
+                Entry { leaf: leaf.clone(), only, path, or_absent, holders: 0, posted: SmallVec::new() };
             let id = self.entries.insert(entry);
             self.by_hash.insert_unique(hash, (hash, id), |(hash, _)| *hash);
             id

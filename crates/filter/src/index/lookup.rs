@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use super::key::{Key, Kind, Shape, bucket, hash, network_127, number, word};
+use super::key::{END, Key, Kind, Shape, bucket, ends, hash, network_127, number, word};
 use super::leaves::LeafId;
 use crate::Scalar;
 use crate::condition::{Condition, Number, address, masked};
@@ -214,6 +214,13 @@ impl Place {
                 }
                 Kind::FoldedSuffix if head(&forms.folded) => {
                     probe(*shape, &forms.folded.as_bytes()[forms.folded.len() - parameter..]);
+                }
+                Kind::Ends => {
+                    let (of_head, of_tail) = (parameter / (END + 1), parameter % (END + 1));
+                    if text.len() >= of_head + of_tail {
+                        let (shape, ends) = ends(text.as_bytes(), text.as_bytes(), of_head, of_tail);
+                        probe(shape, &ends);
+                    }
                 }
                 Kind::V4 | Kind::V6 => match *parsed.get_or_insert_with(|| address(text)) {
                     Some(value @ std::net::IpAddr::V4(_)) if shape.kind == Kind::V4 => {

@@ -1,6 +1,9 @@
 //! The memory that finding uses. It is the caller's, so that many can find at a time, and is used again for the next message, of whatever
 //! index. Nothing is cleared between messages: what is stamped with an earlier generation is as good as not there.
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
 use super::half::Half;
 use super::leaves::LeafId;
 use super::lookup::Forms;
@@ -28,6 +31,7 @@ pub(super) struct State {
     /// By path: a generation and the number of the attribute there.
     attributes: Vec<(u32, u32)>,
     pub(super) elements: Elements,
+    pub(super) branches: Branches,
 }
 
 /// What is known about a leaf.
@@ -45,6 +49,7 @@ impl State {
     pub(super) fn begin(&mut self, half: &Half) {
         self.found.clear();
         self.elements.clear();
+        self.branches.clear();
         if self.leaves.len() < half.leaves.bound() {
             self.leaves.resize(half.leaves.bound(), 0);
         }
@@ -71,16 +76,34 @@ impl State {
         }
     }
 
+    pub(super) fn is_known_to_fail(&self, leaf: LeafId) -> bool {
+        self.leaves[leaf as usize] == self.generation * 4 + Verdict::Fails as u32
+    }
+
     pub(super) fn set(&mut self, leaf: LeafId, verdict: Verdict) {
         self.leaves[leaf as usize] = self.generation * 4 + verdict as u32;
     }
 
-    /// Notes an access leaf.
+    /// Notes an access leaf that may hold.
     pub(super) fn find(&mut self, leaf: LeafId) {
         if self.verdict(leaf) == Verdict::Unknown {
             self.set(leaf, Verdict::Found);
             self.found.push(leaf);
         }
+    }
+
+    /// Notes an access leaf that holds.
+    pub(super) fn hold(&mut self, leaf: LeafId) {
+        match self.verdict(leaf) {
+            Verdict::Unknown => self.found.push(leaf),
+            Verdict::Found | Verdict::Fails => {}
+            Verdict::Holds => return,
+        }
+        self.set(leaf, Verdict::Holds);
+    }
+
+    pub(super) fn is_known_to_hold(&self, leaf: LeafId) -> bool {
+        self.verdict(leaf) == Verdict::Holds
     }
 
     pub(super) fn set_attribute(&mut self, path: PathId, number: usize) {
@@ -148,5 +171,37 @@ impl Elements {
             let next = |at: &u32| Some(self.all[*at as usize].1).filter(|next| *next != NONE);
             std::iter::successors(Some(first), next).map(|at| self.all[at as usize].0)
         })
+    }
+}
+
+/// Whether a few leaves are reached together in one place. Many policies may ask for the same beside what they are found by.
+#[derive(Debug, Default)]
+pub(super) struct Branches {
+    /// By the place and the leaves.
+    known: HashMap<(NodeId, [LeafId; LEAVES]), bool, FixedState>,
+}
+
+/// Leaves that are remembered together at most.
+const LEAVES: usize = 4;
+
+impl Branches {
+    fn clear(&mut self) {
+        self.known.clear();
+        self.known.shrink_to(OBJECTS);
+    }
+
+    /// Remembers what `decide` says; with too many leaves it is asked every time.
+    pub(super) fn decide(
+        &mut self,
+        place: NodeId,
+        leaves: impl ExactSizeIterator<Item = LeafId>,
+        decide: impl FnOnce() -> bool,
+    ) -> bool {
+        if leaves.len() > LEAVES {
+            return decide();
+        }
+        let mut key = [LeafId::MAX; LEAVES];
+        key.iter_mut().zip(leaves).for_each(|(slot, leaf)| *slot = leaf);
+        *self.known.entry((place, key)).or_insert_with(decide)
     }
 }

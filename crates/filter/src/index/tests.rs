@@ -78,6 +78,35 @@ fn equal_policies_share_a_class_until_the_last_goes() {
 }
 
 #[test]
+fn an_element_counts_also_if_only_a_condition_without_a_hash_holds_in_it() {
+    for other in [r#"{"anything-but": [2]}"#, r#"{"numeric": [">", 5]}"#, r#"{"exists": true}"#] {
+        let mut index = Index::new(7);
+        let items = format!(r#"{{"items": {{"a": [1, {other}], "b": [{{"anything-but": [5]}}, 7]}}}}"#);
+        index.add(&policy(Body, &items));
+        for (body, expected) in [
+            (r#"{"items": [{"a": 1, "b": 5}, {"a": 7, "b": 6}]}"#, &[0][..]),
+            (r#"{"items": [{"a": 7, "b": 6}, {"a": 1, "b": 5}]}"#, &[0]),
+            (r#"{"items": [{"a": 1, "b": 5}, {"b": 6}]}"#, &[]),
+        ] {
+            assert_eq!(found(&index, &[], body), expected, "{other} {body}");
+        }
+    }
+}
+
+#[test]
+fn a_range_too_wide_for_buckets_is_found_by_a_number_between_others() {
+    let mut index = Index::new(7);
+    let wide = r#"{"a": [{"numeric": [">", -1e300, "<", 1e300]}]}"#;
+    for (number, json) in (0..).zip([wide, r#"{"a": [{"numeric": [">", -1e300, "<", 0]}]}"#]) {
+        for scope in [Attributes, Body] {
+            assert_eq!(index.add(&policy(scope, json)).0 / 2, number);
+        }
+    }
+    let numbers = [-1e301, 1.0, 1e301].map(Scalar::Number).to_vec();
+    assert_eq!(found(&index, &[("a", Attribute::Array(numbers))], r#"{"a": [-1e301, 1, 1e301]}"#), [0, 1]);
+}
+
+#[test]
 fn classes_come_in_order_and_once_however_many_they_are() {
     for count in [3, 40, 700] {
         let mut index = Index::new(7);

@@ -145,7 +145,69 @@ fn policy_entries(random: &mut Random, nested: bool, depth: usize) -> String {
 
 /// A policy's text. Not every one is valid: one may be too much of a good thing.
 pub(crate) fn policy(random: &mut Random, nested: bool) -> String {
-    format!("{{{}}}", policy_entries(random, nested, 0))
+    match random.below(3) {
+        0 if nested => policy_over_items(random),
+        1 => format!(r#"{{"a":[{}]}}"#, random.list(2, number_asked)),
+        _ => format!("{{{}}}", policy_entries(random, nested, 0)),
+    }
+}
+
+/// What is asked of a small number.
+fn number_asked(random: &mut Random) -> String {
+    let (a, b) = (random.below(8), 1 + random.below(8));
+    match random.below(8) {
+        0..3 => a.to_string(),
+        3 => format!(r#"{{"numeric":[">",{a}]}}"#),
+        4 => format!(r#"{{"numeric":["<",{a}]}}"#),
+        5 => format!(r#"{{"numeric":[">=",{a},"<=",{}]}}"#, a + b),
+        6 => format!(r#"{{"anything-but":[{a},{b}]}}"#),
+        _ => format!(r#"{{"exists":{}}}"#, random.percent(50)),
+    }
+}
+
+const ITEM_PATHS: [&str; 10] =
+    ["items.a", "items.b", "items.c.a", "items.c.b", "items.c", "items", "a", "b.a", "b.b", "items.b.a"];
+
+/// A policy on several fields of one element, and of elements in it.
+fn policy_over_items(random: &mut Random) -> String {
+    let mut keys: Vec<(&str, String)> = Vec::new();
+    for _ in 0..1 + random.below(4) {
+        let path = random.pick(&ITEM_PATHS);
+        if keys.iter().all(|(other, _)| *other != path) {
+            keys.push((path, random.list(2, number_asked)));
+        }
+    }
+    let mut keys: Vec<String> = keys.iter().map(|(path, list)| format!(r#""{path}":[{list}]"#)).collect();
+    if random.percent(20) {
+        let mut branch = || format!(r#"{{"{}":[{}]}}"#, random.pick(&ITEM_PATHS), number_asked(random));
+        keys.push(format!(r#""$or":[{},{}]"#, branch(), branch()));
+    }
+    format!("{{{}}}", keys.join(","))
+}
+
+fn some_numbers(random: &mut Random) -> String {
+    let number = |random: &mut Random| random.below(9).to_string();
+    if random.percent(80) { number(random) } else { format!("[{}]", random.list(3, number)) }
+}
+
+/// Lists of objects in lists of objects, with small numbers.
+fn body_of_items(random: &mut Random) -> String {
+    let pair =
+        |random: &mut Random| format!(r#"{{"a":{},"b":{}}}"#, some_numbers(random), some_numbers(random));
+    let item = |random: &mut Random| match random.below(8) {
+        0 => some_numbers(random),
+        1 => format!(r#"{{"a":{}}}"#, some_numbers(random)),
+        2 => format!(r#"{{"b":[{}],"c":{}}}"#, random.list(3, pair), pair(random)),
+        3 => pair(random),
+        4 => format!(r#"[{}]"#, random.list(2, pair)),
+        _ => {
+            let (a, b) = (some_numbers(random), some_numbers(random));
+            format!(r#"{{"a":{a},"c":[{}],"b":{b}}}"#, random.list(4, pair))
+        }
+    };
+    let (most_pairs, most_items) = random.pick(&[(1, 2), (1, 2), (3, 5)]);
+    let (a, b) = (some_numbers(random), random.list(most_pairs, pair));
+    format!(r#"{{"a":{a},"items":[{}],"b":[{b}]}}"#, random.list(most_items, item))
 }
 
 fn value(random: &mut Random, depth: usize) -> String {
@@ -178,6 +240,7 @@ pub(crate) fn body(random: &mut Random) -> String {
             .to_owned(),
         1 => format!("{}{}{}", "{\"a\":".repeat(126), object(random, 4), "}".repeat(126)),
         2 => format!("{}{}{}", "{\"z\":".repeat(127), object(random, 4), "}".repeat(127)),
+        3..22 => body_of_items(random),
         _ => object(random, 0),
     }
 }
@@ -187,7 +250,8 @@ pub(crate) fn attribute(random: &mut Random) -> Option<Vec<String>> {
     match random.below(20) {
         0 => None,
         1 => Some(Vec::new()),
-        2..6 => Some((0..1 + random.below(3)).map(|_| scalar(random)).collect()),
+        2..4 => Some((0..1 + random.below(3)).map(|_| scalar(random)).collect()),
+        4..7 => Some((0..1 + random.below(3)).map(|_| random.below(9).to_string()).collect()),
         _ => Some(vec![scalar(random)]),
     }
 }

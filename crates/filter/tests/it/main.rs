@@ -5,6 +5,7 @@
 mod document;
 mod errors;
 mod explain;
+mod index_hostile;
 mod index_property;
 mod index_world;
 mod message;
