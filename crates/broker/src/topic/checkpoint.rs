@@ -249,3 +249,50 @@ fn subscription_part(topic: &Topic, subscription: &Subscription) -> (Subscriptio
 fn to_json(settings: &impl Serialize) -> String {
     serde_json::to_string(settings).expect("settings have no value that JSON cannot hold")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part() -> TopicPart {
+        TopicPart {
+            as_of: 7,
+            at: Timestamp::from_micros(5),
+            settings: to_json(&TopicSettings::default()),
+            position: 3,
+            published: 2,
+            end: 7,
+            deduplication: Vec::new(),
+            carried: BTreeMap::from([(1, 5)]),
+            subscriptions: Vec::new(),
+            filters: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_version_1_is_read_as_one_without_filters() {
+        let bytes = postcard::to_extend(&part(), vec![1]).unwrap();
+        let read = TopicPart::decode(&bytes).unwrap();
+        assert_eq!((read.as_of, read.published, read.carried.len(), read.filters.len()), (7, 2, 1, 0));
+    }
+
+    #[test]
+    fn what_is_known_of_filters_comes_back() {
+        let text = FilterPolicy { json: r#"{"t":["a"]}"#.into(), scope: types::FilterScope::Body };
+        let policies = vec![Checked::of(&text).unwrap()];
+        let era = Era { from: 1, until: 5, policies, unread: Some(4), passed: 0 };
+        let filter = FilterPart {
+            uid: SubscriptionUid(9),
+            policy_position: 4,
+            since: 5,
+            unread: 6,
+            counted_to: 7,
+            eras: vec![EraPart::of(&era)],
+        };
+        let read = TopicPart::decode(&TopicPart { filters: vec![filter], ..part() }.encode()).unwrap();
+        let filter = &read.filters[0];
+        assert_eq!((filter.policy_position, filter.since, filter.unread, filter.counted_to), (4, 5, 6, 7));
+        let era = filter.eras[0].to_era().unwrap();
+        assert_eq!((era.from, era.until, era.unread, era.policies[0].text.clone()), (1, 5, Some(4), text));
+    }
+}

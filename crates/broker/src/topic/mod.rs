@@ -5,6 +5,7 @@ mod publish;
 mod pump;
 mod read;
 mod recover;
+mod replay;
 mod retention;
 mod routing;
 
