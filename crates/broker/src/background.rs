@@ -7,7 +7,7 @@ use std::{
 
 use tokio_stream::{StreamExt as _, wrappers::WatchStream};
 
-use crate::{Unavailable, handle::Inner, shared::Shared};
+use crate::{Unavailable, handle::Inner, shared::Shared, subscription::BLOCKS_A_ROUND};
 
 pub(crate) fn start(inner: &Arc<Inner>) {
     tokio::spawn(mind_deadlines(Arc::downgrade(inner)));
@@ -65,7 +65,12 @@ async fn do_upkeep(inner: Weak<Inner>) {
 /// One round. A topic whose log fails does not keep the others from theirs.
 pub(crate) async fn run_upkeep(inner: &Arc<Inner>) {
     for topic in inner.all_topics() {
-        if let Err(error) = topic.look_after().await {
+        // Counting comes last, when nobody waits for the upkeep lock.
+        let done = match topic.look_after().await {
+            Ok(()) => topic.count_unread(BLOCKS_A_ROUND).await,
+            failed => failed,
+        };
+        if let Err(error) = done {
             tracing::warn!(topic = %topic.name, %error, "upkeep was put off to the next round");
         }
     }

@@ -5,7 +5,7 @@ use journal::{JournalError, Poisoned, ReadError};
 use queue::LeaseError;
 use types::{Invalid, MessageId, Position, SubscriptionName, TopicName, limits};
 
-use crate::{record::Malformed, subscription::TooManyEras};
+use crate::{record::Malformed, subscription};
 
 /// There is no such topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -229,8 +229,8 @@ pub enum UpdateSubscriptionError {
     Unavailable(#[from] Unavailable),
 }
 
-impl From<TooManyEras> for UpdateSubscriptionError {
-    fn from(_: TooManyEras) -> Self {
+impl From<subscription::TooManyPolicies> for UpdateSubscriptionError {
+    fn from(_: subscription::TooManyPolicies) -> Self {
         Self::TooManyPolicies { limit: limits::FILTER_ERAS }
     }
 }

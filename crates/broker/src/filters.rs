@@ -1,7 +1,5 @@
 //! What the handle offers on filter policies: trying them out, and why a message went where it did.
 
-use std::collections::VecDeque;
-
 use filter::{Mismatch, Policy};
 use types::{MessageId, Position, Sequence, SubscriptionName, Timestamp, TopicName, limits};
 
@@ -30,8 +28,8 @@ pub struct PolicyInForce {
     pub topic: TopicName,
     /// None: it gets everything.
     pub policy: Option<Policy>,
-    /// The log position from which it decides.
-    pub since: Position,
+    /// Where it was set: it decides on the messages with a greater sequence. 0: there never was another.
+    pub position: Position,
 }
 
 impl Broker {
@@ -99,7 +97,7 @@ impl Topic {
         messages: usize,
     ) -> Result<Vec<Verdict>, Unavailable> {
         let end = self.visible();
-        let Some(first) = self.first_of_last(messages, end).await? else { return Ok(Vec::new()) };
+        let first = self.first_of_last(messages, end).await?;
         let mut verdicts = Vec::with_capacity(messages);
         self.each_block(first, end, |block| {
             for (frame, (sequence, message)) in messages_of(block, first, end) {
@@ -110,28 +108,20 @@ impl Topic {
         Ok(verdicts)
     }
 
-    /// The first of the last so many messages. Looks back further and further until there are enough: positions between them may be
-    /// anything else.
-    async fn first_of_last(&self, messages: usize, end: Position) -> Result<Option<Sequence>, Unavailable> {
-        let first = self.first_position();
-        let mut back = (messages as u64).max(64);
-        loop {
-            let from = end.saturating_sub(back).max(first);
-            let mut last = VecDeque::with_capacity(messages + 1);
-            self.each_block(from, end, |block| {
-                for (_, (sequence, _)) in messages_of(block, from, end) {
-                    last.push_back(sequence);
-                    if last.len() > messages {
-                        last.pop_front();
-                    }
-                }
-            })
-            .await?;
-            if last.len() >= messages || from == first {
-                return Ok(last.front().copied());
+    /// Where the last so many messages begin, or what is kept. Messages are numbered, so a search by halves finds it, whatever else lies
+    /// between them.
+    async fn first_of_last(&self, messages: usize, end: Position) -> Result<Position, Unavailable> {
+        let before = self.ordinal_at(end).await?.saturating_sub(messages as u64);
+        let (mut low, mut high) = (self.first_position(), end);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.ordinal_at(middle).await? < before {
+                low = middle + 1;
+            } else {
+                high = middle;
             }
-            back = back.saturating_mul(4);
         }
+        Ok(low)
     }
 
     async fn each_block(

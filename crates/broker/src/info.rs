@@ -49,7 +49,7 @@ pub enum BacklogAction {
     /// They stay.
     #[default]
     Keep,
-    /// Those that the new policy does not match leave it, counted.
+    /// Those that the new policy does not match leave it: counted, as far as they had been read from the log.
     Reevaluate,
 }
 

@@ -9,13 +9,14 @@
 //!
 //! # Limits
 //!
-//! All lists of one topic share [`LISTED_MESSAGES`]; a list may always have [`LISTED_AT_LEAST`].
+//! A list holds up to its share of [`LISTED_IN_TOPIC`], and once the lists of the whole broker hold [`LISTED_IN_ALL`], no more than
+//! [`LISTED_AT_LEAST`].
 
 use std::{
     collections::VecDeque,
     sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
+        Arc, Weak,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
 };
 
@@ -24,8 +25,10 @@ use types::{Position, Sequence};
 
 use crate::subscription::Subscription;
 
-/// Matches that the lists of one topic hold together, 8 bytes each.
-const LISTED_MESSAGES: usize = 1 << 20;
+/// Matches that the lists of the whole broker hold together, 8 bytes each, before they shrink.
+const LISTED_IN_ALL: usize = 1 << 22;
+/// Matches that the lists of one topic hold together.
+const LISTED_IN_TOPIC: usize = 1 << 20;
 /// Matches that each list may hold.
 const LISTED_AT_LEAST: usize = 64;
 /// Matches that one list may hold.
@@ -38,8 +41,13 @@ pub(crate) struct Route {
     /// Subscriptions with this policy.
     subscriptions: AtomicU32,
     /// Those with consumers that wait for the next match.
-    pub(crate) waiting: Mutex<Vec<Arc<Subscription>>>,
+    pub(crate) waiting: Waiting,
+    /// Matches in all lists of the broker.
+    listed: Arc<AtomicUsize>,
 }
+
+/// Subscriptions with consumers that wait. They keep the list, not the list them.
+pub(crate) type Waiting = Mutex<Vec<Weak<Subscription>>>;
 
 #[derive(Debug)]
 struct List {
@@ -63,16 +71,29 @@ pub(crate) struct Found {
     pub(crate) matched: u64,
 }
 
-/// How many matches a list may hold in a topic with so many policies.
-pub(crate) fn capacity(policies: usize) -> usize {
-    (LISTED_MESSAGES / policies.max(1)).clamp(LISTED_AT_LEAST, LISTED_AT_MOST)
+/// How many matches a list may hold in a topic with so many policies, when so many are in all lists.
+pub(crate) fn capacity(policies: usize, listed: usize) -> usize {
+    if listed > LISTED_IN_ALL {
+        return LISTED_AT_LEAST;
+    }
+    (LISTED_IN_TOPIC / policies.max(1)).clamp(LISTED_AT_LEAST, LISTED_AT_MOST)
+}
+
+/// Wakes those on the list, and takes those off it that wait no longer.
+pub(crate) fn wake(waiting: &Waiting) {
+    waiting.lock().retain(|subscription| subscription.upgrade().is_some_and(|waits| waits.told()));
 }
 
 impl Route {
     /// Without matches: complete from `from` on.
-    pub(crate) fn new(from: Position) -> Arc<Self> {
+    pub(crate) fn new(from: Position, listed: &Arc<AtomicUsize>) -> Arc<Self> {
         let list = List { matched: 0, complete_from: from, sequences: VecDeque::new(), untold: None };
-        Arc::new(Self { list: Mutex::new(list), subscriptions: AtomicU32::new(0), waiting: Mutex::default() })
+        Arc::new(Self {
+            list: Mutex::new(list),
+            subscriptions: AtomicU32::new(0),
+            waiting: Mutex::default(),
+            listed: listed.clone(),
+        })
     }
 
     pub(crate) fn join(&self) {
@@ -93,11 +114,11 @@ impl Route {
         let mut list = self.list.lock();
         list.matched += 1;
         if list.sequences.len() >= capacity {
-            let half = list.sequences.len() / 2;
-            list.complete_from = list.sequences[half] + 1;
-            list.sequences.drain(..=half);
+            let forgotten = list.forget_half(capacity);
+            self.listed.fetch_sub(forgotten, Ordering::Relaxed);
         }
         list.sequences.push_back(sequence);
+        self.listed.fetch_add(1, Ordering::Relaxed);
         let news = list.untold.is_none();
         list.untold.get_or_insert(sequence);
         news
@@ -120,17 +141,41 @@ impl Route {
         Some(Found { sequences: found.collect(), unread, matched: list.matched })
     }
 
+    /// How many matches there are from `from` on and below `end`; none if the list does not reach back so far.
+    pub(crate) fn count(&self, from: Position, end: Position) -> Option<u64> {
+        let list = self.list.lock();
+        let before = |position| list.sequences.partition_point(|sequence| *sequence < position);
+        (from >= list.complete_from).then(|| (before(end).saturating_sub(before(from))) as u64)
+    }
+
     /// Wakes those who wait if there is a match below `readable` that they were not told of. True once there is nothing to tell.
     pub(crate) fn tell(&self, readable: Position) -> bool {
         let (news, done) = self.list.lock().told(readable);
         if news {
-            self.waiting.lock().retain(|subscription| subscription.told());
+            wake(&self.waiting);
         }
         done
     }
 }
 
+impl Drop for Route {
+    fn drop(&mut self) {
+        self.listed.fetch_sub(self.list.get_mut().sequences.len(), Ordering::Relaxed);
+    }
+}
+
 impl List {
+    /// Keeps the newer half of what it may hold; how many went.
+    fn forget_half(&mut self, capacity: usize) -> usize {
+        let forgotten = self.sequences.len() - capacity / 2;
+        if let Some(last) = forgotten.checked_sub(1) {
+            self.complete_from = self.sequences[last] + 1;
+        }
+        self.sequences.drain(..forgotten);
+        self.sequences.shrink_to(capacity);
+        forgotten
+    }
+
     /// Whether there is a match below `readable` to tell of, and whether there is none from there on.
     fn told(&mut self, readable: Position) -> (bool, bool) {
         let Some(untold) = self.untold else { return (false, true) };
@@ -147,21 +192,41 @@ impl List {
 mod tests {
     use super::*;
 
+    fn route() -> Arc<Route> {
+        Route::new(1, &Arc::default())
+    }
+
     #[test]
     fn a_full_list_forgets_its_older_half_and_says_so() {
-        let route = Route::new(1);
+        let route = route();
         for sequence in 1..=9 {
             route.push(sequence * 10, 8);
         }
-        assert_eq!(route.from(50, 1_000, 8), None);
-        let found = route.from(51, 1_000, 2).unwrap();
-        assert_eq!(found, Found { sequences: vec![60, 70], unread: 4, matched: 9 });
+        assert_eq!(route.from(40, 1_000, 8), None);
+        let found = route.from(41, 1_000, 2).unwrap();
+        assert_eq!(found, Found { sequences: vec![50, 60], unread: 5, matched: 9 });
         assert_eq!(route.from(60, 90, 8).unwrap().sequences, [60, 70, 80]);
+        assert_eq!((route.count(60, 90), route.count(40, 90)), (Some(3), None));
+        assert_eq!(route.listed.load(Ordering::Relaxed), 5);
+    }
+
+    #[test]
+    fn a_list_shrinks_to_what_it_may_hold_now() {
+        let route = route();
+        for sequence in 1..=1_000 {
+            route.push(sequence, 1_000);
+        }
+        route.push(1_001, 64);
+        assert_eq!(route.from(970, 2_000, 100).unwrap().unread, 32);
+        let listed = route.listed.clone();
+        assert_eq!(listed.load(Ordering::Relaxed), 33);
+        drop(route);
+        assert_eq!(listed.load(Ordering::Relaxed), 0);
     }
 
     #[test]
     fn a_match_is_told_once_it_is_readable_and_only_once() {
-        let route = Route::new(1);
+        let route = route();
         assert!(route.tell(100), "nothing to tell");
         assert!(route.push(5, 8));
         assert!(!route.push(9, 8));
@@ -174,8 +239,9 @@ mod tests {
 
     #[test]
     fn the_lists_of_a_topic_share_what_there_is() {
-        assert_eq!(capacity(0), 1 << 16);
-        assert_eq!(capacity(1 << 10), 1 << 10);
-        assert_eq!(capacity(1_000_000), 64);
+        assert_eq!(capacity(0, 0), 1 << 16);
+        assert_eq!(capacity(1 << 10, 0), 1 << 10);
+        assert_eq!(capacity(1_000_000, 0), 64);
+        assert_eq!(capacity(1, 1 << 23), 64);
     }
 }

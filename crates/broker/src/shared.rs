@@ -4,7 +4,7 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) deadlines: Deadlines,
     pub(crate) cache: Arc<CacheBudget>,
     pub(crate) totals: Counters,
+    /// Matches of filter policies in the lists of all topics.
+    pub(crate) listed: Arc<AtomicUsize>,
     /// Keys the hashes of what clients send, so that they cannot choose what collides.
     pub(crate) hash_seed: u64,
     /// Counts the starts of this data directory, so that no lease identifier is given out twice.
@@ -58,6 +60,7 @@ impl Shared {
             contents,
             deadlines: Deadlines::default(),
             totals: Counters::default(),
+            listed: Arc::default(),
             hash_seed: RandomState::new().hash_one(boot),
             boot,
             draining: AtomicBool::new(false),

@@ -239,7 +239,7 @@ impl Topic {
     /// Refuses publishes from now on, so that nothing is accepted between this look at the backlog and the deletion.
     async fn close_for_publishes(&self, force: bool) -> Result<(), DeleteTopicError> {
         while !self.try_close(force)? {
-            self.count_unread().await?;
+            self.count_unread(usize::MAX).await?;
         }
         Ok(())
     }

@@ -56,7 +56,7 @@ impl Tried {
             }
             Some(Whose::Subscription(name)) => {
                 let found = broker.policy_of(&check::subscription("subscription", &name)?)?;
-                Ok(Self { policy: found.policy, topic: Some(found.topic), since: found.since })
+                Ok(Self { policy: found.policy, topic: Some(found.topic), since: found.position })
             }
         }
     }

@@ -129,6 +129,8 @@ pub const FILTER_STARS: usize = 1_000;
 pub const FILTER_BODY_DEPTH: usize = 127;
 /// Earlier filter policies that still decide over the unread backlog of one subscription.
 pub const FILTER_ERAS: usize = 16;
+/// Policies in all eras of one subscription together: a re-evaluation adds one to each.
+pub const FILTER_ERA_POLICIES: usize = 64;
 /// Messages that one test of a filter policy looks back over.
 pub const FILTER_TEST_MESSAGES: usize = 1_000;
 /// Elements of an array attribute.

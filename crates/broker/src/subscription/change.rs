@@ -6,7 +6,7 @@ use journal::{AppendError, Appended};
 use queue::{ExpiryReason, Record};
 use types::{Sequence, Timestamp};
 
-use super::{State, Subscription};
+use super::{State, Subscription, intake::ReadUntil};
 use crate::{
     SeekError, SeekTo, SubscriptionInfo, Unavailable, UpdateSubscriptionError, record::Start, topic::Topic,
 };
@@ -72,21 +72,16 @@ impl Subscription {
     ) -> Result<bool, Unavailable> {
         let mut changed = false;
         // What a filter policy lets in is known by reading it: as far as the window reaches, then what is in the window expires.
-        while !self.reads_plainly_or_past(topic, below).await? {
-            let cursor = self.peek().queue.cursor();
-            changed |= self.trim_at_once(topic, cursor, 0, reason).await?;
+        let done = |state: &State| {
+            (state.deleted || state.reads_plainly() || state.queue.cursor() >= below).then_some(true)
+        };
+        while self.read_until(topic, done).await? == ReadUntil::Full {
+            changed |= self.trim_at_once(topic, below, ordinal, reason).await?;
         }
         Ok(self.trim_at_once(topic, below, ordinal, reason).await? || changed)
     }
 
-    /// What is unread below needs no reading to be counted, or there is none any more.
-    async fn reads_plainly_or_past(&self, topic: &Topic, below: Sequence) -> Result<bool, Unavailable> {
-        let done = |state: &State| {
-            (state.deleted || state.reads_plainly() || state.queue.cursor() >= below).then_some(true)
-        };
-        Ok(self.read_until(topic, done).await? || self.peek().queue.room() > 0)
-    }
-
+    /// Of one that does not read plainly only what was read expires.
     async fn trim_at_once(
         self: &Arc<Self>,
         topic: &Topic,
@@ -97,10 +92,11 @@ impl Subscription {
         topic
             .retry_when_busy(|| {
                 let Ok(mut state) = self.lock() else { return Ok(Ok(false)) };
+                let below = if state.reads_plainly() { below } else { below.min(state.queue.cursor()) };
                 let passes = below > state.queue.cursor();
                 let known = state.queue.settled_ahead_below(below);
                 let unread = ordinal.saturating_sub(state.reading.seen()).saturating_sub(known);
-                let unread = if passes && state.reads_plainly() { unread } else { 0 };
+                let unread = if passes { unread } else { 0 };
                 let Some(record) = state.queue.decide_trim(below, unread, reason) else {
                     return Ok(Ok(false));
                 };

@@ -1,19 +1,23 @@
 //! Counting what earlier filter policies let in. The rule in force is counted as messages come; an era that a seek or a re-evaluation
-//! made has to be read for it, once, and without getting in the way of the consumers.
+//! made has to be read for it: once, without its messages getting into anybody's hands, and without a lock while policies are asked.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
-use types::Position;
+use types::{Position, Sequence};
 
-use super::{Era, State, Subscription};
+use super::{Era, State, Subscription, reading::Rule};
 use crate::{
     Unavailable,
     cache::Decoded,
-    topic::{Topic, matches_all},
+    topic::{Checked, Topic, matches_all},
 };
 
-/// A count of one era under way.
-struct Count {
+/// Blocks that one round of upkeep reads in order to count, a subscription.
+pub(crate) const BLOCKS_A_ROUND: usize = 64;
+
+/// How far the count of one era has come.
+#[derive(Debug)]
+pub(crate) struct Count {
     era: Era,
     /// Everything below is counted or was read by the subscription itself.
     at: Position,
@@ -23,67 +27,106 @@ struct Count {
 }
 
 impl Subscription {
-    /// Counts until every era's number is known.
-    pub(crate) async fn count_unread(&self, topic: &Topic) -> Result<(), Unavailable> {
-        while let Some(mut count) = self.begin_count() {
-            while self.is_counting(&mut count) {
-                let block = topic.read_block(count.at).await?;
-                let end = block.end.min(count.era.until);
-                if end <= count.at {
-                    topic.wait_durable(count.era.until - 1).await?;
-                    continue;
-                }
-                self.count_stretch(topic, &mut count, &block.frames, end);
+    /// Counts until every era's number is known, or so many blocks of the log have been read. What was counted stays, for whoever goes on.
+    pub(crate) async fn count_unread(&self, topic: &Topic, blocks: usize) -> Result<(), Unavailable> {
+        for _ in 0..blocks {
+            let Some((at, era)) = self.peek().next_to_count() else { return Ok(()) };
+            let block = topic.read_block(at).await?;
+            let end = block.end.min(era.until);
+            if end > at {
+                let decided = decide(topic, &era.policies, &block.frames, at..end);
+                self.peek().counted(&era, at..end, &decided);
                 tokio::task::yield_now().await;
+            } else {
+                topic.wait_durable(era.until - 1).await?;
             }
         }
         Ok(())
     }
 
-    fn begin_count(&self) -> Option<Count> {
-        let mut state = self.peek();
-        // Drops the eras that are behind.
-        let cursor = state.queue.cursor();
-        state.reading.rule(cursor);
-        let era = state.reading.eras().find(|era| era.unread.is_none())?.clone();
-        Some(Count { at: era.from.max(cursor), passed: era.passed, messages: 0, era })
+    /// Whether more than `most` messages below `end` are let in and unread. Reads the log where nothing else says it.
+    pub(super) async fn exceeds(&self, topic: &Topic, end: Position, most: u64) -> Result<bool, Unavailable> {
+        let (mut at, mut found) = (0, 0);
+        while found <= most {
+            let rule = {
+                let state = self.peek();
+                at = at.max(state.queue.cursor());
+                state.reading.rule_at(at)
+            };
+            let (policies, until) = match rule {
+                Rule::Nothing(before) => (None, before),
+                Rule::Everything => (Some(Vec::new()), end),
+                Rule::Era(policies, until) => (Some(policies), until),
+                Rule::Filtered(filter) => match filter.route.count(at, end) {
+                    Some(listed) => return Ok(found + listed > most),
+                    None => (Some(vec![filter.checked]), end),
+                },
+            };
+            let until = until.min(end);
+            if at >= until.min(topic.visible()) {
+                return Ok(until < end);
+            }
+            let Some(policies) = policies else {
+                at = until;
+                continue;
+            };
+            let block = topic.read_block(at).await?;
+            let stop = block.end.min(until).max(at + 1);
+            let decided = decide(topic, &policies, &block.frames, at..stop);
+            found += decided.iter().filter(|(_, lets_in)| *lets_in).count() as u64;
+            at = stop;
+            tokio::task::yield_now().await;
+        }
+        Ok(true)
     }
+}
 
-    /// Takes the result over if there is one. False if there is, or if the era is no more.
-    fn is_counting(&self, count: &mut Count) -> bool {
-        let mut state = self.peek();
-        if !count.follow(&state) {
-            return false;
-        }
-        if count.at < count.era.until {
-            return true;
-        }
-        for era in state.reading.eras_mut().filter(|era| era.is(&count.era)) {
-            era.unread = Some(count.messages);
-        }
-        false
-    }
-
-    /// Counts a stretch that begins at `count.at`.
-    fn count_stretch(&self, topic: &Topic, count: &mut Count, frames: &[Arc<Decoded>], end: Position) {
-        let state = self.peek();
-        if !count.follow(&state) {
-            return;
-        }
-        let policies = &count.era.policies;
-        for (sequence, message) in frames.iter().flat_map(|frame| &frame.messages) {
-            if (count.at..end).contains(sequence) {
-                let lets_in = policies.is_empty()
-                    || state.queue.is_settled_ahead(*sequence)
-                    || matches_all(&*topic.shared.contents, &message.payload, policies);
-                count.messages += u64::from(lets_in);
+impl State {
+    /// Where counting goes on, and in which era; none if everything is counted.
+    fn next_to_count(&mut self) -> Option<(Position, Era)> {
+        loop {
+            // Drops the eras that are behind.
+            let cursor = self.queue.cursor();
+            self.reading.rule(cursor);
+            let mut count = match self.count.take() {
+                Some(count) => count,
+                None => Count::of(self.reading.eras().find(|era| era.unread.is_none())?, cursor),
+            };
+            if !count.follow(self) {
+                continue;
+            }
+            if count.at < count.era.until {
+                let next = (count.at, count.era.clone());
+                self.count = Some(count);
+                return Some(next);
+            }
+            for era in self.reading.eras_mut().filter(|era| era.is(&count.era)) {
+                era.unread = Some(count.messages);
             }
         }
-        count.at = count.at.max(end);
+    }
+
+    /// Takes over what was found in a stretch, unless somebody else has been there meanwhile.
+    fn counted(&mut self, era: &Era, stretch: Range<Position>, decided: &[(Sequence, bool)]) {
+        let Some(mut count) = self.count.take() else { return };
+        if !count.follow(self) {
+            return;
+        }
+        if count.era.is(era) && count.at == stretch.start {
+            let counts =
+                |(sequence, lets_in): &&(Sequence, bool)| *lets_in || self.queue.is_settled_ahead(*sequence);
+            count.messages += decided.iter().filter(counts).count() as u64;
+            count.at = stretch.end;
+        }
+        self.count = Some(count);
     }
 }
 
 impl Count {
+    fn of(era: &Era, cursor: Position) -> Self {
+        Self { at: era.from.max(cursor), passed: era.passed, messages: 0, era: era.clone() }
+    }
+
     /// Takes account of what the subscription has read since the last look. False if the era is no more, or has been counted.
     fn follow(&mut self, state: &State) -> bool {
         let Some(era) = state.reading.eras().find(|era| era.is(&self.era)) else { return false };
@@ -103,4 +146,17 @@ impl Era {
     fn is(&self, other: &Self) -> bool {
         self.from == other.from && self.until == other.until && self.policies.len() == other.policies.len()
     }
+}
+
+/// Asks the policies about every message of a stretch.
+fn decide(
+    topic: &Topic,
+    policies: &[Checked],
+    frames: &[Arc<Decoded>],
+    stretch: Range<Position>,
+) -> Vec<(Sequence, bool)> {
+    let messages = frames.iter().flat_map(|frame| &frame.messages);
+    let within = messages.filter(|(sequence, _)| stretch.contains(sequence));
+    let contents = &*topic.shared.contents;
+    within.map(|(sequence, message)| (*sequence, matches_all(contents, &message.payload, policies))).collect()
 }

@@ -18,9 +18,12 @@ const READ_ON: usize = 4_096;
 /// Messages that are read on at the least, however few are wanted: the next call finds them in hand.
 const READ_AT_LEAST: usize = 128;
 
+/// Bytes of messages whose policies are asked that are as much work as one message in hand.
+const WORK_BYTES: usize = 64;
+
 /// What one step came to.
 enum Step {
-    /// So many messages were looked at, and the cursor moved.
+    /// The cursor moved; so much work it was, in messages.
     Read(usize),
     /// The next messages are not in memory.
     Behind(Position),
@@ -34,6 +37,16 @@ pub(super) enum ReadOn {
     Behind(Position),
     /// Much was read and little let in: others should have their turn before it goes on.
     Again,
+}
+
+/// What reading on until something is so came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadUntil {
+    Answered(bool),
+    /// The window is full.
+    Full,
+    /// What comes next is not durable yet.
+    End,
 }
 
 /// A stretch of messages in memory, and what decides on them.
@@ -59,7 +72,7 @@ impl State {
                 return ReadOn::Again;
             }
             match self.step(topic, (wanted - leasable).max(READ_AT_LEAST)) {
-                Step::Read(messages) => read += messages,
+                Step::Read(work) => read += work,
                 Step::Behind(cursor) => return ReadOn::Behind(cursor),
             }
         }
@@ -99,12 +112,12 @@ impl State {
         }
     }
 
-    /// Hands up to `most` messages from the cursor on to the queue, of those that the policies let in. How many were looked at.
+    /// Hands messages from the cursor on to the queue, of those that the policies let in: so many as are `most` work. How much it was.
     fn offer(&mut self, topic: &Topic, stretch: &Stretch<'_>, most: usize) -> usize {
         let cursor = self.queue.cursor();
         let max_age = topic.retention_age();
         let mut offers = Vec::with_capacity(most.min(READ_ON));
-        let (mut looked, mut next_ordinal) = (0, None);
+        let (mut looked, mut work, mut next_ordinal) = (0, 0, None);
         let mut to = stretch.end;
         'frames: for frame in stretch.frames {
             let start = frame.messages.partition_point(|(sequence, _)| *sequence < cursor);
@@ -112,11 +125,12 @@ impl State {
                 if *sequence >= stretch.end {
                     break 'frames;
                 }
-                if looked == most {
+                if work >= most {
                     to = *sequence;
                     break 'frames;
                 }
                 looked += 1;
+                work += if stretch.policies.is_empty() { 1 } else { 1 + message.payload.len() / WORK_BYTES };
                 next_ordinal = Some(message.ordinal + 1);
                 if self.lets_in(topic, stretch.policies, *sequence, message) {
                     offers.push(offer_of(*sequence, message, frame.at, max_age));
@@ -133,7 +147,7 @@ impl State {
         );
         self.queue.read_on(&offers, to);
         self.passed(cursor, offers.len() as u64, next_ordinal);
-        looked
+        work
     }
 
     /// Whether a message counts as this subscription's. One that is settled already was.
@@ -226,29 +240,25 @@ impl Subscription {
         most: u64,
     ) -> Result<bool, Unavailable> {
         let too_many = |state: &State| {
-            // How many a filter lets in shows as they are read: see below.
             let known = state.queue.settled_ahead_below(end);
-            state.reads_plainly() && ordinal.saturating_sub(state.reading.seen()).saturating_sub(known) > most
+            let unread = ordinal.saturating_sub(state.reading.seen()).saturating_sub(known);
+            state.reads_plainly() && unread > most
         };
-        let room = self.peek().queue.room() as u64;
-        self.read_until(topic, |state| {
-            if state.queue.cursor() >= end {
-                Some(true)
-            } else if too_many(state) || (state.queue.room() as u64).saturating_add(most) < room {
-                Some(false)
-            } else {
-                None
-            }
-        })
-        .await
+        if !self.peek().reads_plainly() && self.exceeds(topic, end, most).await? {
+            return Ok(false);
+        }
+        let read = self.read_until(topic, |state| {
+            if state.queue.cursor() >= end { Some(true) } else { too_many(state).then_some(false) }
+        });
+        Ok(read.await? == ReadUntil::Answered(true))
     }
 
-    /// Reads on for as long as `done` has nothing to say. False if the window is full or the next messages are not durable yet.
+    /// Reads on for as long as `done` has nothing to say.
     pub(crate) async fn read_until(
         &self,
         topic: &Topic,
         done: impl Fn(&State) -> Option<bool>,
-    ) -> Result<bool, Unavailable> {
+    ) -> Result<ReadUntil, Unavailable> {
         let answer = self.read_steps(topic, done).await;
         if !self.has_consumers() {
             // Nobody else would clear it away.
@@ -261,16 +271,19 @@ impl Subscription {
         &self,
         topic: &Topic,
         done: impl Fn(&State) -> Option<bool>,
-    ) -> Result<bool, Unavailable> {
+    ) -> Result<ReadUntil, Unavailable> {
         loop {
             let step = {
                 let mut state = self.peek();
                 if let Some(answer) = done(&state) {
-                    return Ok(answer);
+                    return Ok(ReadUntil::Answered(answer));
+                }
+                if state.queue.room() == 0 {
+                    return Ok(ReadUntil::Full);
                 }
                 // The end of a segment may not be durable yet: what is before it cannot be read then.
-                if state.queue.room() == 0 || state.queue.cursor() >= topic.visible() {
-                    return Ok(false);
+                if state.queue.cursor() >= topic.visible() {
+                    return Ok(ReadUntil::End);
                 }
                 state.step(topic, READ_ON)
             };

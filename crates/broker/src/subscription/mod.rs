@@ -11,6 +11,7 @@ mod intake;
 mod reading;
 mod refilter;
 mod settle;
+mod stats;
 mod tally;
 
 use std::sync::{
@@ -19,18 +20,20 @@ use std::sync::{
 };
 
 pub use consume::Consumer;
+pub(crate) use counting::BLOCKS_A_ROUND;
+use counting::Count;
 use journal::{AppendError, Appended};
 use parking_lot::{Mutex, MutexGuard};
 use queue::{Queue, Record};
-pub(crate) use reading::{Era, Reading, TooManyEras};
-pub(crate) use refilter::changes_filter;
+pub(crate) use reading::{Era, Reading, TooManyPolicies};
+pub(crate) use refilter::{FilterChange, PolicyChange};
 pub use settle::{Settling, Subscriber};
 use tally::Tally;
 use tokio::sync::Notify;
 use types::{Position, SubscriptionName, SubscriptionUid, Timestamp, TopicName};
 
 use crate::{
-    PolicyInForce, SubscriptionInfo, SubscriptionNotFound, SubscriptionStats,
+    PolicyInForce, SubscriptionInfo, SubscriptionNotFound,
     record::write_queue,
     shared::{Shared, count},
     topic::{Block, Topic},
@@ -62,6 +65,8 @@ pub(crate) struct State {
     pub(crate) reading: Reading,
     /// What its filter policy has made of the messages.
     pub(crate) tally: Tally,
+    /// A count of an era under way.
+    count: Option<Count>,
     /// Where the latest change took effect.
     pub(crate) position: Position,
     /// The position after the last record that was appended under this lock.
@@ -92,6 +97,7 @@ impl Subscription {
             queue,
             reading,
             tally: Tally::default(),
+            count: None,
             position,
             end: position + 1,
             deleted: false,
@@ -151,7 +157,7 @@ impl Subscription {
         let topic = self.topic()?.name.clone();
         let state = self.lock()?;
         let policy = state.reading.filter().map(|filter| filter.checked.policy.clone());
-        Ok(PolicyInForce { topic, policy, since: state.reading.since() })
+        Ok(PolicyInForce { topic, policy, position: state.reading.policy_position() })
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -173,50 +179,11 @@ impl Subscription {
     /// It was read back from the log: the broker minds its deadlines again, and its time without use starts anew.
     pub(crate) fn recovered(self: &Arc<Self>, topic: &Topic, published: u64) {
         let mut state = self.state.lock();
+        state.pass_spent_eras(topic);
         let figures = topic.routing.figures(state.reading.filter(), published);
         state.tally = Tally::from(figures);
         state.last_used = self.shared.time.now();
         self.arm(&mut state);
-    }
-
-    /// In figures.
-    pub(crate) async fn stats(&self) -> Result<SubscriptionStats, SubscriptionNotFound> {
-        let topic = self.topic()?;
-        if let Err(error) = self.count_unread(&topic).await {
-            tracing::warn!(subscription = %self.name, %error, "the backlog could not be counted: the log was not read");
-        }
-        let mut stats = self.figures()?;
-        if stats.backlog > 0 {
-            stats.oldest_unsettled_at = self.oldest_unsettled_at(&topic).await;
-        }
-        Ok(stats)
-    }
-
-    async fn oldest_unsettled_at(&self, topic: &Topic) -> Option<Timestamp> {
-        if !self.peek().reads_plainly() {
-            // The next message of the log need not be the next one of this subscription.
-            let in_hand = |state: &State| (state.queue.in_window(0).next().is_some()).then_some(true);
-            self.read_until(topic, in_hand).await.ok()?;
-        }
-        let oldest = self.peek().queue.oldest_unsettled();
-        topic.published_at(oldest).await
-    }
-
-    /// What memory knows: all but the time of the oldest unsettled message. A backlog under earlier filter policies that is not counted
-    /// yet is left out; upkeep counts it.
-    pub(crate) fn figures(&self) -> Result<SubscriptionStats, SubscriptionNotFound> {
-        let topic = self.topic()?;
-        let published = topic.state.lock().published;
-        let state = self.lock()?;
-        let now = self.shared.time.now();
-        let filter = state.reading.filter();
-        Ok(SubscriptionStats {
-            backlog: state.backlog(published, now).0,
-            oldest_unsettled_at: None,
-            consumers: self.consumers.load(Ordering::Relaxed) as u64,
-            counts: state.queue.counts(now),
-            filter: state.tally.stats(filter, topic.routing.figures(filter, published)),
-        })
     }
 
     pub(super) fn has_consumers(&self) -> bool {
@@ -232,6 +199,9 @@ impl Subscription {
         let mut state = self.state.lock();
         state.deleted = true;
         self.shared.deadlines.clear(state.armed, self.uid);
+        if let Some(topic) = self.topic.upgrade() {
+            topic.forget_waiting(self, state.reading.filter());
+        }
         drop(state);
         self.wake.notify_waiters();
     }
@@ -350,18 +320,19 @@ impl State {
         self.block = None;
     }
 
+    /// Passes over the eras of which nothing is left but what is known to be settled: a replay does not read as far as was read before.
+    fn pass_spent_eras(&mut self, topic: &Topic) {
+        let visible = topic.visible();
+        let spent = |state: &Self| state.reading.spent_era(|end| state.queue.settled_ahead_below(end));
+        while let Some(end) = spent(self).filter(|end| *end <= visible) {
+            self.queue.read_on(&[], end);
+            self.reading.rule(end);
+        }
+    }
+
     /// It gets everything from its cursor on.
     pub(crate) fn reads_plainly(&self) -> bool {
         self.reading.is_plain(self.queue.cursor())
-    }
-
-    /// Messages neither settled nor dead-lettered. `false`: what an earlier filter policy decides on is not counted yet.
-    pub(crate) fn backlog(&self, published: u64, now: Timestamp) -> (u64, bool) {
-        let counts = self.queue.counts(now);
-        let window =
-            counts.ready + counts.leased + counts.delayed + counts.backing_off + counts.waiting_for_key;
-        let unread = self.reading.unread(published);
-        (unread.unwrap_or(0).saturating_sub(counts.settled_ahead) + window, unread.is_some())
     }
 }
 

@@ -12,7 +12,7 @@
 //!
 //! # Limits
 //!
-//! [`types::limits::FILTER_ERAS`] eras.
+//! [`types::limits::FILTER_ERAS`] eras, with [`types::limits::FILTER_ERA_POLICIES`] policies in all.
 
 use std::collections::VecDeque;
 
@@ -28,6 +28,9 @@ use crate::{
 pub(crate) struct Reading {
     /// Decides from `since` on; none lets everything in.
     filter: Option<Filter>,
+    /// The record that brought the policy in force, or that took the one before away; 0 if there never was one.
+    policy_position: Position,
+    /// Below, the eras decide.
     since: Position,
     /// How many messages the rule in force had let in before the cursor, or before `since` if the cursor is not there yet.
     seen: u64,
@@ -60,33 +63,40 @@ pub(crate) enum Rule {
     Filtered(Filter),
 }
 
-/// The subscription has as many eras as it can have.
+/// The subscription has as many eras, or policies in them, as it can have.
 #[derive(Debug)]
-pub(crate) struct TooManyEras;
+pub(crate) struct TooManyPolicies;
 
 impl Reading {
-    /// Starts at `cursor`, before which the topic had accepted `ordinal` messages. `position`: where the subscription begins to exist.
+    /// Starts at `cursor`, before which the topic had accepted `ordinal` messages. `position`: the record that created it.
     pub(crate) fn new(filter: Option<Filter>, cursor: Position, ordinal: u64, position: Position) -> Self {
-        let mut reading = Self { filter: None, since: 0, seen: 0, eras: VecDeque::new() };
-        reading.filter = filter;
-        reading.sought(cursor, ordinal, position);
+        let policy_position = if filter.is_some() { position } else { 0 };
+        let mut reading = Self { filter, policy_position, since: 0, seen: ordinal, eras: VecDeque::new() };
+        reading.uncount(cursor, position + 1);
         reading
     }
 
     /// As a checkpoint says it. With a filter, `seen` is to be set by [`Self::set_unread`].
     pub(crate) fn restored(
         filter: Option<Filter>,
+        policy_position: Position,
         since: Position,
         seen: u64,
         eras: impl IntoIterator<Item = Era>,
     ) -> Self {
-        Self { filter, since, seen, eras: eras.into_iter().collect() }
+        Self { filter, policy_position, since, seen, eras: eras.into_iter().collect() }
     }
 
     pub(crate) fn filter(&self) -> Option<&Filter> {
         self.filter.as_ref()
     }
 
+    /// See the field.
+    pub(crate) fn policy_position(&self) -> Position {
+        self.policy_position
+    }
+
+    /// See the field.
     pub(crate) fn since(&self) -> Position {
         self.since
     }
@@ -106,18 +116,24 @@ impl Reading {
 
     /// It gets everything from the cursor on.
     pub(crate) fn is_plain(&self, cursor: Position) -> bool {
-        self.filter.is_none() && self.eras.is_empty() && cursor >= self.since
+        self.filter.is_none() && cursor >= self.since
     }
 
-    /// What decides on messages from the cursor on.
+    /// What decides on messages from the cursor on. Forgets the eras that are behind it.
     pub(crate) fn rule(&mut self, cursor: Position) -> Rule {
         while self.eras.front().is_some_and(|era| era.until <= cursor) {
             self.eras.pop_front();
         }
-        match (self.eras.front(), &self.filter) {
-            (Some(era), _) if cursor < era.from => Rule::Nothing(era.from),
+        self.rule_at(cursor)
+    }
+
+    /// What decides on messages from a position on that the cursor has not passed.
+    pub(crate) fn rule_at(&self, position: Position) -> Rule {
+        let era = self.eras.iter().find(|era| era.until > position);
+        match (era, &self.filter) {
+            (Some(era), _) if position < era.from => Rule::Nothing(era.from),
             (Some(era), _) => Rule::Era(era.policies.clone(), era.until),
-            (None, _) if cursor < self.since => Rule::Nothing(self.since),
+            (None, _) if position < self.since => Rule::Nothing(self.since),
             (None, None) => Rule::Everything,
             (None, Some(filter)) => Rule::Filtered(filter.clone()),
         }
@@ -204,6 +220,7 @@ impl Reading {
     ) -> Option<Filter> {
         let unread = self.unread_in_force(published);
         let before = self.filter.take();
+        self.eras.retain(|era| era.unread != Some(0));
         if unread > 0 {
             let policies = before.iter().map(|filter| filter.checked.clone()).collect();
             let (from, until) = (self.since, position);
@@ -213,15 +230,29 @@ impl Reading {
             self.eras.iter_mut().for_each(|era| era.narrow(&filter.checked));
         }
         self.since = position;
+        self.policy_position = position;
         self.seen = filter.as_ref().map_or(published, |filter| filter.route.matched());
         self.filter = filter;
         before
     }
 
-    /// Whether the rule can change once more.
-    pub(crate) fn check_change(&self, published: u64) -> Result<(), TooManyEras> {
-        let full = self.eras.len() >= limits::FILTER_ERAS && self.unread_in_force(published) > 0;
-        if full { Err(TooManyEras) } else { Ok(()) }
+    /// Whether the rule can change once more, and narrow the eras if `narrows`.
+    pub(crate) fn check_change(&self, published: u64, narrows: bool) -> Result<(), TooManyPolicies> {
+        let new = usize::from(self.unread_in_force(published) > 0);
+        let eras = self.eras.iter().filter(|era| era.unread != Some(0));
+        let (eras, policies) = eras.fold((new, new), |(n, sum), era| (n + 1, sum + era.policies.len()));
+        let policies = policies + if narrows { eras } else { 0 };
+        if eras > limits::FILTER_ERAS || policies > limits::FILTER_ERA_POLICIES {
+            return Err(TooManyPolicies);
+        }
+        Ok(())
+    }
+
+    /// The end of the era at the cursor if nothing is left of it but what is known to be settled; `settled_below` says how much is from
+    /// the cursor on.
+    pub(crate) fn spent_era(&self, settled_below: impl Fn(Position) -> u64) -> Option<Position> {
+        let era = self.eras.front()?;
+        (era.unread? == settled_below(era.until)).then_some(era.until)
     }
 }
 

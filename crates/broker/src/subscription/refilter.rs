@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use journal::{AppendError, Appended};
 use queue::Record;
-use types::{Invalid, Position, Sequence, SubscriptionSettings};
+use types::{Invalid, Position, Sequence, SubscriptionSettings, SubscriptionUid};
 
 use super::{State, Subscription};
 use crate::{
@@ -20,11 +20,35 @@ const LEAVING_AT_ONCE: usize = 10_000;
 const LOOKED_AT_ONCE: usize = 1_000;
 
 /// A change that was thought through outside the locks.
-struct Proposal {
+struct Proposal<'a> {
+    /// The settings that it changes.
+    before: &'a SubscriptionSettings,
     settings: SubscriptionSettings,
-    /// The new policy, if it is another one: none is no policy.
-    filter: Option<Option<Checked>>,
-    judged: Judged,
+    filter: FilterChange,
+    backlog: BacklogAction,
+    /// The messages in hand that leave, as records; and of what it is known.
+    leaving: Vec<Record>,
+    judged: &'a Judged,
+}
+
+/// What a change does to the filter policy.
+#[derive(Debug, Clone)]
+pub(crate) enum FilterChange {
+    None,
+    Remove,
+    /// Another one, or the same for the backlog.
+    Set(Checked),
+}
+
+/// A change of policy as its record says it.
+#[derive(Debug, Clone)]
+pub(crate) struct PolicyChange {
+    /// The record.
+    pub(crate) position: Position,
+    /// Messages that the topic had accepted before.
+    pub(crate) published: u64,
+    pub(crate) filter: FilterChange,
+    pub(crate) backlog: BacklogAction,
 }
 
 /// Which messages in hand a new policy does not match.
@@ -38,7 +62,8 @@ struct Judged {
 
 /// What became of a try.
 enum Tried {
-    Done(Appended),
+    /// And so many messages left.
+    Done(Appended, u64),
     /// The settings or what is in hand changed since the proposal was made.
     Again,
 }
@@ -55,17 +80,19 @@ impl Subscription {
         loop {
             let before = self.lock()?.queue.settings().clone();
             let settings = changed(&before, &change)?;
-            let filter = changed_filter(&before, &settings, backlog)?;
-            if let (BacklogAction::Reevaluate, Some(Some(checked))) = (backlog, &filter) {
-                self.judge(&topic, checked, &mut judged).await?;
-            }
-            let mut proposal = Proposal { settings, filter, judged };
-            let tried =
-                topic.retry_when_busy(|| self.try_update(&topic, &before, &mut proposal, backlog)).await?;
-            judged = proposal.judged;
-            if let Tried::Done(appended) = tried {
+            let filter = FilterChange::of(&before, &settings, backlog)?;
+            let leaving = match &filter {
+                FilterChange::Set(checked) if backlog == BacklogAction::Reevaluate => {
+                    self.judge(&topic, checked, &mut judged).await?;
+                    leaving(&judged.leaving)
+                }
+                _ => Vec::new(),
+            };
+            let proposal = Proposal { before: &before, settings, filter, backlog, leaving, judged: &judged };
+            let tried = topic.retry_when_busy(|| self.try_update(&topic, &proposal)).await?;
+            if let Tried::Done(appended, left) = tried {
                 appended.durable.wait().await.map_err(Unavailable::Poisoned)?;
-                return Ok(Updated { info: self.info()?, left: judged.leaving.len() as u64 });
+                return Ok(Updated { info: self.info()?, left });
             }
         }
     }
@@ -73,31 +100,23 @@ impl Subscription {
     fn try_update(
         self: &Arc<Self>,
         topic: &Topic,
-        before: &SubscriptionSettings,
-        proposal: &mut Proposal,
-        backlog: BacklogAction,
+        proposal: &Proposal<'_>,
     ) -> Result<Result<Tried, AppendError>, UpdateSubscriptionError> {
         let mut topic_state = topic.state.lock();
         let mut state = self.lock()?;
-        if state.queue.settings() != before || !proposal.is_about(&state, backlog) {
+        if !proposal.is_about(&state) {
             return Ok(Ok(Tried::Again));
         }
-        if proposal.filter.is_some() {
-            state.reading.check_change(topic_state.published)?;
+        let published = topic_state.published;
+        if !matches!(proposal.filter, FilterChange::None) {
+            state.pass_spent_eras(topic);
+            state.reading.check_change(published, proposal.narrows())?;
         }
         let now = self.shared.time.now();
-        let still_there = |sequence: &Sequence| state.queue.in_window(*sequence).next() == Some(*sequence);
-        proposal.judged.leaving.retain(still_there);
-        let leaving = leaving(&proposal.judged.leaving);
-        let event = SubscriptionEvent::Updated {
-            uid: self.uid,
-            settings: proposal.settings.clone(),
-            backlog,
-            published: topic_state.published,
-        };
+        let event = proposal.event(self.uid, published);
         let appended = topic.append(now, |batch| {
             batch.push(|out| write_subscription(out, &event));
-            for record in &leaving {
+            for record in &proposal.leaving {
                 batch.push(|out| write_queue(out, self.uid, 0, record));
             }
         });
@@ -105,47 +124,35 @@ impl Subscription {
             Ok(appended) => appended,
             Err(error) => return Ok(Err(error)),
         };
-        state.end = appended.first + 1 + leaving.len() as u64;
-        topic_state.end = topic_state.end.max(state.end);
-        self.take_over(topic, &mut topic_state, &mut state, appended.first, proposal, backlog);
-        for (record, position) in leaving.iter().zip(appended.first + 1..) {
-            state.apply(record, 0, position);
-        }
-        state.tally.left(proposal.judged.leaving.len() as u64);
-        self.changed(&mut state, now);
-        Ok(Ok(Tried::Done(appended)))
-    }
-
-    fn take_over(
-        self: &Arc<Self>,
-        topic: &Topic,
-        topic_state: &mut TopicState,
-        state: &mut State,
-        position: Position,
-        proposal: &Proposal,
-        backlog: BacklogAction,
-    ) {
+        let position = appended.first;
         state.position = position;
+        state.end = position + 1 + proposal.leaving.len() as u64;
+        topic_state.end = topic_state.end.max(state.end);
         state.queue.set_settings(proposal.settings.clone());
-        if let Some(filter) = &proposal.filter {
-            let published = topic_state.published;
-            self.change_filter(topic, topic_state, state, position, filter.clone(), published, backlog);
-        }
+        let (filter, backlog) = (proposal.filter.clone(), proposal.backlog);
+        let change = PolicyChange { position, published, filter, backlog };
+        self.change_policy(topic, &mut topic_state, &mut state, change);
+        // From here on publishers can go on.
+        drop(topic_state);
+        let left = state.take_out(&proposal.leaving, position + 1);
+        self.changed(&mut state, now);
+        Ok(Ok(Tried::Done(appended, left)))
     }
 
-    /// Another policy is in force from `position` on, before which the topic had accepted `published` messages; live and in recovery.
-    /// Under the topic's and the subscription's lock.
-    #[expect(clippy::too_many_arguments, reason = "two locked states, and what the record says")]
-    pub(crate) fn change_filter(
+    /// Another policy comes into force, live and in recovery. Under the topic's and the subscription's lock.
+    pub(crate) fn change_policy(
         self: &Arc<Self>,
         topic: &Topic,
         topic_state: &mut TopicState,
         state: &mut State,
-        position: Position,
-        checked: Option<Checked>,
-        published: u64,
-        backlog: BacklogAction,
+        change: PolicyChange,
     ) {
+        let PolicyChange { position, published, filter, backlog } = change;
+        let checked = match filter {
+            FilterChange::None => return,
+            FilterChange::Remove => None,
+            FilterChange::Set(checked) => Some(checked),
+        };
         if let Some(before) = state.reading.filter() {
             state.tally.end(before, topic.routing.figures(Some(before), published));
         }
@@ -188,11 +195,55 @@ impl Subscription {
     }
 }
 
-impl Proposal {
-    /// Everything that is in hand was judged, if it had to be.
-    fn is_about(&self, state: &State, backlog: BacklogAction) -> bool {
-        let judges = backlog == BacklogAction::Reevaluate && matches!(self.filter, Some(Some(_)));
-        !judges || (self.judged.position == state.position && self.judged.below == state.queue.cursor())
+impl State {
+    /// Applies what took messages out of the window; how many were still there.
+    fn take_out(&mut self, leaving: &[Record], first: Position) -> u64 {
+        let room = self.queue.room();
+        for (record, position) in leaving.iter().zip(first..) {
+            self.apply(record, 0, position);
+        }
+        let left = self.queue.room().saturating_sub(room) as u64;
+        self.tally.left(left);
+        left
+    }
+}
+
+impl Proposal<'_> {
+    /// The settings are still those, and everything that is in hand was judged, if it had to be.
+    fn is_about(&self, state: &State) -> bool {
+        let judged = || self.judged.position == state.position && self.judged.below == state.queue.cursor();
+        state.queue.settings() == self.before && (!self.narrows() || judged())
+    }
+
+    /// The new policy has to match too what earlier ones let in.
+    fn narrows(&self) -> bool {
+        self.backlog == BacklogAction::Reevaluate && matches!(self.filter, FilterChange::Set(_))
+    }
+
+    fn event(&self, uid: SubscriptionUid, published: u64) -> SubscriptionEvent {
+        SubscriptionEvent::Updated { uid, settings: self.settings.clone(), backlog: self.backlog, published }
+    }
+}
+
+impl FilterChange {
+    /// What a change of settings does to the policy, live and in recovery.
+    ///
+    /// # Errors
+    /// The new policy breaks a rule.
+    pub(crate) fn of(
+        before: &SubscriptionSettings,
+        after: &SubscriptionSettings,
+        backlog: BacklogAction,
+    ) -> Result<Self, Invalid> {
+        if before.filter == after.filter && backlog == BacklogAction::Keep {
+            return Ok(Self::None);
+        }
+        match (Checked::of_settings(after), &before.filter) {
+            (Ok(Some(checked)), _) => Ok(Self::Set(checked)),
+            (Ok(None), Some(_)) => Ok(Self::Remove),
+            (Ok(None), None) => Ok(Self::None),
+            (Err(invalid), _) => Err(invalid.within("settings")),
+        }
     }
 }
 
@@ -211,7 +262,11 @@ async fn let_in(
     if block.as_ref().is_none_or(|block| !block.holds(sequence)) {
         *block = Some(topic.read_block(sequence).await?);
     }
-    let found = block.as_ref().and_then(|block| block.find(sequence));
+    if let Some((message, _)) = block.as_ref().and_then(|block| block.find(sequence)) {
+        return Ok(matches_all(&*topic.shared.contents, &message.payload, policies));
+    }
+    // It was carried forward.
+    let found = topic.read_message(sequence).await?;
     Ok(found.is_none_or(|(message, _)| matches_all(&*topic.shared.contents, &message.payload, policies)))
 }
 
@@ -232,25 +287,4 @@ fn changed(
         return Err(Invalid::new("settings.ordered", "is fixed at creation"));
     }
     Ok(changed)
-}
-
-/// The policy after a change, if it is another one, or the same one to be applied to the backlog.
-fn changed_filter(
-    before: &SubscriptionSettings,
-    after: &SubscriptionSettings,
-    backlog: BacklogAction,
-) -> Result<Option<Option<Checked>>, Invalid> {
-    if !changes_filter(before, after, backlog) {
-        return Ok(None);
-    }
-    Checked::of_settings(after).map(Some).map_err(|invalid| invalid.within("settings"))
-}
-
-/// Whether a change is one of the filter policy, live and in recovery.
-pub(crate) fn changes_filter(
-    before: &SubscriptionSettings,
-    after: &SubscriptionSettings,
-    backlog: BacklogAction,
-) -> bool {
-    before.filter != after.filter || (backlog == BacklogAction::Reevaluate && after.filter.is_some())
 }

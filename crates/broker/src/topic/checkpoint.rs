@@ -88,7 +88,9 @@ pub(crate) struct SubscriptionPart {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct FilterPart {
     pub(super) uid: SubscriptionUid,
-    /// The policy in the settings decides from here on.
+    /// The record that brought the policy in the settings.
+    pub(super) policy_position: Position,
+    /// It decides from here on, and below the eras do.
     pub(super) since: Position,
     /// Messages below `counted_to` that it let in and that are not read.
     pub(super) unread: u64,
@@ -146,13 +148,14 @@ impl FilterPart {
     /// Of a subscription whose lock is held; none if it reads plainly.
     fn of(topic: &Topic, subscription: &Subscription, state: &State) -> Option<Self> {
         let reading = &state.reading;
-        if state.reads_plainly() {
+        if state.reads_plainly() && reading.policy_position() == 0 {
             return None;
         }
         // No message is on its way into the lists while this is held.
         let frames = topic.cache.lock();
         Some(Self {
             uid: subscription.uid,
+            policy_position: reading.policy_position(),
             since: reading.since(),
             unread: reading.filter().map_or(0, |_| reading.unread_in_force(0)),
             counted_to: frames.end(),
@@ -245,4 +248,51 @@ fn subscription_part(topic: &Topic, subscription: &Subscription) -> (Subscriptio
 
 fn to_json(settings: &impl Serialize) -> String {
     serde_json::to_string(settings).expect("settings have no value that JSON cannot hold")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part() -> TopicPart {
+        TopicPart {
+            as_of: 7,
+            at: Timestamp::from_micros(5),
+            settings: to_json(&TopicSettings::default()),
+            position: 3,
+            published: 2,
+            end: 7,
+            deduplication: Vec::new(),
+            carried: BTreeMap::from([(1, 5)]),
+            subscriptions: Vec::new(),
+            filters: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_version_1_is_read_as_one_without_filters() {
+        let bytes = postcard::to_extend(&part(), vec![1]).unwrap();
+        let read = TopicPart::decode(&bytes).unwrap();
+        assert_eq!((read.as_of, read.published, read.carried.len(), read.filters.len()), (7, 2, 1, 0));
+    }
+
+    #[test]
+    fn what_is_known_of_filters_comes_back() {
+        let text = FilterPolicy { json: r#"{"t":["a"]}"#.into(), scope: types::FilterScope::Body };
+        let policies = vec![Checked::of(&text).unwrap()];
+        let era = Era { from: 1, until: 5, policies, unread: Some(4), passed: 0 };
+        let filter = FilterPart {
+            uid: SubscriptionUid(9),
+            policy_position: 4,
+            since: 5,
+            unread: 6,
+            counted_to: 7,
+            eras: vec![EraPart::of(&era)],
+        };
+        let read = TopicPart::decode(&TopicPart { filters: vec![filter], ..part() }.encode()).unwrap();
+        let filter = &read.filters[0];
+        assert_eq!((filter.policy_position, filter.since, filter.unread, filter.counted_to), (4, 5, 6, 7));
+        let era = filter.eras[0].to_era().unwrap();
+        assert_eq!((era.from, era.until, era.unread, era.policies[0].text.clone()), (1, 5, Some(4), text));
+    }
 }

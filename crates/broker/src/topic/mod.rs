@@ -5,6 +5,7 @@ mod publish;
 mod pump;
 mod read;
 mod recover;
+mod replay;
 mod retention;
 mod routing;
 
@@ -29,8 +30,8 @@ use tokio::sync::watch;
 use types::{LogId, Position, Sequence, SubscriptionUid, Timestamp, TopicName, TopicSettings};
 
 use crate::{
-    TopicInfo, TopicStats, Unavailable, cache::TailCache, deduplication::Deduplication, shared::Shared,
-    subscription::Subscription,
+    TopicInfo, TopicStats, Unavailable, cache::TailCache, deduplication::Deduplication, route::Waiting,
+    shared::Shared, subscription::Subscription,
 };
 
 pub(crate) struct Topic {
@@ -46,7 +47,7 @@ pub(crate) struct Topic {
     /// Who gets which message. Its policies change under the topic's lock.
     pub(crate) routing: Routing,
     /// Subscriptions without a filter policy whose consumers wait for the next message; the pump empties it.
-    waiting: Mutex<Vec<Arc<Subscription>>>,
+    waiting: Waiting,
     /// Held (across awaits) by whatever moves the beginning of the log or depends on it standing still: retention,
     /// checkpoints, seeks, subscriptions that start in the past.
     pub(crate) upkeep: tokio::sync::Mutex<checkpoint::Progress>,

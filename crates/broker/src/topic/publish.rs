@@ -8,7 +8,7 @@ use std::{
 use journal::{AppendError, Appended, BatchBuilder, Durable, Frame, Priority};
 use types::{Invalid, MessageId, Sequence, Timestamp, limits};
 
-use super::{Topic, TopicState, routing::Routed};
+use super::{Topic, TopicState, routing::Answers};
 use crate::{
     NewMessage, PublishError, Published, TopicNotFound, Unavailable,
     cache::Decoded,
@@ -60,9 +60,9 @@ impl Topic {
             .map(|m| m.meta.deduplication_id.as_deref().map(|id| fingerprint(id.as_bytes())))
             .collect();
         let bytes: usize = messages.iter().map(encoded_bytes).sum();
-        let mut routed = self.route(messages);
+        let mut answers = self.ask_policies(messages);
         loop {
-            match self.try_accept(messages, &fingerprints, bytes, &mut routed)? {
+            match self.try_accept(messages, &fingerprints, bytes, &mut answers)? {
                 Ok(accepted) => return Ok(accepted),
                 Err(AppendError::Busy) => {
                     self.log.room(bytes, Priority::Publish).await.map_err(Unavailable::from)?;
@@ -81,7 +81,7 @@ impl Topic {
         messages: &[NewMessage],
         fingerprints: &[Option<Fingerprint>],
         bytes: usize,
-        routed: &mut Routed,
+        answers: &mut Answers,
     ) -> Result<Result<Acceptance, AppendError>, PublishError> {
         let mut state = self.state.lock();
         if self.is_deleted() || state.closed {
@@ -91,15 +91,15 @@ impl Topic {
         let now = self.shared.time.now();
         check_delays(messages, now, state.settings.retention.max_age)?;
         let plan = state.plan(now, fingerprints)?;
-        if !self.routing.is_current(routed) {
-            *routed = self.route(messages);
+        if !self.routing.is_current(answers) {
+            *answers = self.ask_policies(messages);
         }
-        let appended = match self.append_messages(&state, now, messages, &plan, bytes, routed) {
+        let appended = match self.append_messages(&state, now, messages, &plan, bytes, answers) {
             Ok(appended) => appended,
             Err(error) => return Ok(Err(error)),
         };
         let first = appended.as_ref().map_or(0, |appended| appended.first);
-        let published = state.take_over(self, now, first, &plan, routed);
+        let published = state.take_over(self, now, first, &plan, answers);
         let stands_for = plan.duplicates.iter().filter_map(|duplicate| match duplicate {
             Some(Duplicate::Stored(sequence)) => Some(*sequence),
             _ => None,
@@ -112,8 +112,8 @@ impl Topic {
     }
 
     /// Asks the filter policies.
-    fn route(&self, messages: &[NewMessage]) -> Routed {
-        self.routing.route(&*self.shared.contents, messages.iter().map(|message| &message.payload[..]))
+    fn ask_policies(&self, messages: &[NewMessage]) -> Answers {
+        self.routing.ask(&*self.shared.contents, messages.iter().map(|message| &message.payload[..]))
     }
 
     /// Appends the new ones, if there are any, and shows them to the cache in the same breath.
@@ -124,7 +124,7 @@ impl Topic {
         messages: &[NewMessage],
         plan: &Plan,
         bytes: usize,
-        routed: &Routed,
+        answers: &Answers,
     ) -> Result<Option<Appended>, AppendError> {
         let mut batch = BatchBuilder::with_capacity(bytes);
         let mut ordinal = state.published;
@@ -143,7 +143,7 @@ impl Topic {
         let appended = self.log.append(now, batch.clone(), Priority::Publish)?;
         let frame = Frame { first: appended.first, at: now, batch };
         let held = frames.push(Decoded::of(&frame).expect("what was just written can be read"));
-        self.routing.list(routed, plan.new_messages().zip(appended.first..));
+        self.routing.list(answers, plan.new_messages().zip(appended.first..));
         drop(frames);
         self.cache.settle_budget(held);
         Ok(Some(appended))
@@ -196,7 +196,7 @@ impl TopicState {
         now: Timestamp,
         first: Sequence,
         plan: &Plan,
-        routed: &Routed,
+        answers: &Answers,
     ) -> Vec<Published> {
         let unfiltered = u32::try_from(self.subscriptions.len()).unwrap_or(u32::MAX) - self.filtered;
         let mut next = first;
@@ -214,7 +214,7 @@ impl TopicState {
                 Some(Duplicate::Of(index)) => published[*index].id.sequence,
             };
             let deduplicated = duplicate.is_some();
-            let matched = || unfiltered + topic.routing.subscriptions(routed, index);
+            let matched = || unfiltered + topic.routing.subscriptions(answers, index);
             self.deduplicated += u64::from(deduplicated);
             count(&topic.shared.totals.deduplicated, u64::from(deduplicated));
             published.push(Published {

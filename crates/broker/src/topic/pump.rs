@@ -7,7 +7,7 @@ use tokio_stream::{StreamExt as _, wrappers::WatchStream};
 use types::Position;
 
 use super::{Filter, Topic};
-use crate::subscription::Subscription;
+use crate::{route::wake, subscription::Subscription};
 
 impl Topic {
     /// Starts following. Ends by itself once the topic is gone.
@@ -19,6 +19,9 @@ impl Topic {
     pub(crate) fn wake_on_next(&self, subscription: &Arc<Subscription>) {
         // Under the subscription's lock, so that its filter policy does not change before it is on the list.
         let state = subscription.peek();
+        if state.deleted {
+            return;
+        }
         self.list_waiting(subscription, state.reading.filter());
     }
 
@@ -26,7 +29,7 @@ impl Topic {
     pub(crate) fn list_waiting(&self, subscription: &Arc<Subscription>, filter: Option<&Filter>) {
         let mut waiting = filter.map_or(&self.waiting, |filter| &filter.route.waiting).lock();
         if !subscription.listed.swap(true, Ordering::AcqRel) {
-            waiting.push(subscription.clone());
+            waiting.push(Arc::downgrade(subscription));
         }
     }
 
@@ -34,12 +37,12 @@ impl Topic {
     pub(crate) fn forget_waiting(&self, subscription: &Subscription, filter: Option<&Filter>) {
         let mut waiting = filter.map_or(&self.waiting, |filter| &filter.route.waiting).lock();
         if subscription.listed.swap(false, Ordering::AcqRel) {
-            waiting.retain(|other| other.uid != subscription.uid);
+            waiting.retain(|other| other.upgrade().is_some_and(|other| other.uid != subscription.uid));
         }
     }
 
     fn wake_waiting(&self, readable: Position) {
-        self.waiting.lock().retain(|subscription| subscription.told());
+        wake(&self.waiting);
         self.routing.tell(readable);
     }
 

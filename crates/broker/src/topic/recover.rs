@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use journal::{Frame, Log, ReadError};
+use journal::Log;
 use parking_lot::Mutex;
 use queue::Queue;
 use types::{
@@ -19,18 +19,16 @@ use types::{
 use super::{
     Checked, Routing, Topic, TopicState,
     checkpoint::{EraPart, FilterPart, Progress, SubscriptionPart, TopicPart},
+    replay::{Replay, Uncounted},
 };
 use crate::{
     OpenError,
     cache::TailCache,
-    deduplication::{Deduplication, fingerprint},
-    record::{Message, Record, Start, SubscriptionEvent, TopicEvent},
+    deduplication::Deduplication,
+    record::{Start, SubscriptionEvent},
     shared::Shared,
-    subscription::{Reading, Subscription, changes_filter},
+    subscription::{Reading, Subscription},
 };
-
-/// Bytes read at a time.
-const READ_BYTES: usize = 1 << 20;
 
 /// A topic as the catalog knows it.
 #[derive(Debug, Clone)]
@@ -93,7 +91,7 @@ impl Topic {
             shared: shared.clone(),
             state: Mutex::new(state),
             tail: log.tail(),
-            routing: Routing::new(shared.hash_seed ^ opening.id.0),
+            routing: Routing::new(shared.hash_seed ^ opening.id.0, shared.listed.clone()),
             waiting: Mutex::default(),
             upkeep: tokio::sync::Mutex::new(Progress::default()),
             deleted: AtomicBool::new(false),
@@ -170,7 +168,8 @@ impl Topic {
         let filter = checked.map(|checked| self.routing.join(checked, from));
         let eras = part.into_iter().flat_map(|part| &part.eras).map(EraPart::to_era);
         let eras = eras.collect::<Result<Vec<_>, _>>()?;
-        Ok(Reading::restored(filter, part.map_or(0, |part| part.since), seen, eras))
+        let (policy_position, since) = part.map_or((0, 0), |part| (part.policy_position, part.since));
+        Ok(Reading::restored(filter, policy_position, since, seen, eras))
     }
 
     /// Adds a subscription as its creation record says; `position` is that record's. None if the log has no identifiers left.
@@ -185,7 +184,7 @@ impl Topic {
         let latest = Start { cursor: position + 1, ordinal: state.published };
         let Start { cursor, ordinal } = start.unwrap_or(latest);
         let filter = filter.clone().map(|checked| self.routing.join(checked, position + 1));
-        let reading = Reading::new(filter, cursor, ordinal, position + 1);
+        let reading = Reading::new(filter, cursor, ordinal, position);
         let queue = Queue::new(uid, (*settings).clone(), cursor, self.shared.boot);
         let me = Arc::downgrade(self);
         let name = (*name).clone();
@@ -215,187 +214,5 @@ impl<'a> Creation<'a> {
         let SubscriptionEvent::Created { name, settings, created_at, start } = event else { return Ok(None) };
         let filter = Checked::of_settings(settings)?;
         Ok(Some(Self { name, settings, created_at: *created_at, start: *start, filter }))
-    }
-}
-
-/// Subscriptions whose messages a checkpoint has counted up to a position that the replay has not come to.
-#[derive(Default)]
-struct Uncounted {
-    subscriptions: Vec<(Position, u64, Arc<Subscription>)>,
-    /// The lowest of those positions.
-    next: Position,
-}
-
-impl Uncounted {
-    fn add(&mut self, subscription: Arc<Subscription>, part: &FilterPart) {
-        self.next =
-            if self.subscriptions.is_empty() { part.counted_to } else { self.next.min(part.counted_to) };
-        self.subscriptions.push((part.counted_to, part.unread, subscription));
-    }
-
-    /// Every message below `position` was listed again, and no other: from there on messages count.
-    fn come_to(&mut self, position: Position) {
-        if self.subscriptions.is_empty() || position < self.next {
-            return;
-        }
-        self.subscriptions.retain(|(counted_to, unread, subscription)| {
-            let reached = *counted_to <= position;
-            if reached {
-                subscription.peek().reading.set_unread(*unread);
-            }
-            !reached
-        });
-        self.next = self.subscriptions.iter().map(|(counted_to, ..)| *counted_to).min().unwrap_or(0);
-    }
-}
-
-/// Applies the log's records, each to the part that does not reflect it yet.
-struct Replay<'a> {
-    topic: &'a Arc<Topic>,
-    topic_as_of: Position,
-    uncounted: Uncounted,
-    last_at: Timestamp,
-}
-
-impl Replay<'_> {
-    async fn run(mut self, from: Position, end: Position) -> Result<(), OpenError> {
-        let mut at = from;
-        while at < end {
-            match self.topic.log.read(at, READ_BYTES).await {
-                Ok(frames) => {
-                    for frame in &frames {
-                        self.frame(frame, at)?;
-                    }
-                    at = frames.last().map_or(end, Frame::end);
-                }
-                Err(ReadError::Corrupt { from, to }) => {
-                    tracing::error!(topic = %self.topic.name, from, to, "positions of the log are damaged and are passed over");
-                    at = to;
-                }
-                Err(ReadError::Trimmed { first }) => at = first,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        self.uncounted.come_to(Position::MAX);
-        self.topic.shared.time.not_before(self.last_at);
-        Ok(())
-    }
-
-    fn frame(&mut self, frame: &Frame, from: Position) -> Result<(), OpenError> {
-        self.last_at = self.last_at.max(frame.at);
-        self.topic.written(&frame.batch);
-        for (position, record) in
-            (frame.first..).zip(frame.batch.records()).filter(|(position, _)| *position >= from)
-        {
-            let read = Record::read(&record).map_err(|error| OpenError::Damaged {
-                log: self.topic.id.0,
-                position,
-                what: error.to_string(),
-            })?;
-            self.record(position, frame.at, read).map_err(|invalid| OpenError::Damaged {
-                log: self.topic.id.0,
-                position,
-                what: invalid.to_string(),
-            })?;
-        }
-        Ok(())
-    }
-
-    fn record(&mut self, position: Position, at: Timestamp, record: Record) -> Result<(), Invalid> {
-        self.uncounted.come_to(position);
-        match record {
-            Record::Queue { uid, ordinal, record } => {
-                self.queue_record(position, uid, ordinal, &record);
-                Ok(())
-            }
-            Record::Subscription(event @ SubscriptionEvent::Updated { .. }) => self.updated(position, event),
-            Record::Message(message) => {
-                self.topic.routing.list_again(&*self.topic.shared.contents, &message.payload, position);
-                if position >= self.topic_as_of {
-                    self.message(position, at, &message);
-                }
-                Ok(())
-            }
-            _ if position < self.topic_as_of => Ok(()),
-            record => self.topic_record(position, record),
-        }
-    }
-
-    fn message(&self, position: Position, at: Timestamp, message: &Message) {
-        let mut state = self.topic.state.lock();
-        state.end = position + 1;
-        state.published = message.ordinal + 1;
-        if let Some(id) = &message.deduplication_id {
-            state.deduplication.remember(fingerprint(id), at, position);
-        }
-    }
-
-    /// Any other record that is appended under the topic's lock.
-    fn topic_record(&self, position: Position, record: Record) -> Result<(), Invalid> {
-        let mut state = self.topic.state.lock();
-        state.end = position + 1;
-        match record {
-            Record::Carried { sequence, .. } => {
-                state.carried.insert(sequence, position);
-            }
-            Record::Topic(TopicEvent::Updated { settings }) => {
-                self.topic.set_settings(&mut state, settings, position);
-            }
-            Record::Subscription(SubscriptionEvent::Deleted { uid }) => {
-                state.remove(&self.topic.routing, uid);
-            }
-            Record::Subscription(event) => {
-                if let Some(creation) = Creation::of(&event)? {
-                    self.topic.create(&mut state, position, &creation);
-                }
-            }
-            Record::Message(_) | Record::Queue { .. } => {}
-        }
-        Ok(())
-    }
-
-    fn queue_record(&self, position: Position, uid: SubscriptionUid, ordinal: u64, record: &queue::Record) {
-        let Some(subscription) = self.subscription(uid) else { return };
-        let mut state = subscription.peek();
-        if position < state.end {
-            return;
-        }
-        state.end = position + 1;
-        state.apply(record, ordinal, position);
-        if matches!(record, queue::Record::Sought { .. } | queue::Record::Paused | queue::Record::Resumed) {
-            state.position = position;
-        }
-    }
-
-    /// The settings were changed, the filter policy perhaps.
-    fn updated(&self, position: Position, event: SubscriptionEvent) -> Result<(), Invalid> {
-        let SubscriptionEvent::Updated { uid, settings, backlog, published } = event else { return Ok(()) };
-        let Some(subscription) = self.subscription(uid) else { return Ok(()) };
-        let mut topic_state = self.topic.state.lock();
-        let mut state = subscription.peek();
-        if position < state.end {
-            return Ok(());
-        }
-        state.end = position + 1;
-        state.position = position;
-        if changes_filter(state.queue.settings(), &settings, backlog) {
-            let checked = Checked::of_settings(&settings)?;
-            subscription.change_filter(
-                self.topic,
-                &mut topic_state,
-                &mut state,
-                position,
-                checked,
-                published,
-                backlog,
-            );
-        }
-        state.queue.set_settings(settings);
-        Ok(())
-    }
-
-    /// One that is deleted by now is of no interest.
-    fn subscription(&self, uid: SubscriptionUid) -> Option<Arc<Subscription>> {
-        self.topic.state.lock().subscriptions.get(&uid).cloned()
     }
 }

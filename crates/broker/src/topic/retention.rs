@@ -33,15 +33,16 @@ impl Topic {
         if self.is_checkpoint_due() || progress.wants_checkpoint {
             self.checkpoint(&mut progress).await?;
         }
-        aged.and(outgrown).and(dropped).and(self.count_unread().await)
+        aged.and(outgrown).and(dropped)
     }
 
-    /// Counts what earlier filter policies let in, where that is not known yet.
-    pub(crate) async fn count_unread(&self) -> Result<(), Unavailable> {
+    /// Counts what earlier filter policies let in, where that is not known yet: so many blocks of the log a subscription.
+    pub(crate) async fn count_unread(&self, blocks: usize) -> Result<(), Unavailable> {
+        let mut counted = Ok(());
         for subscription in self.subscriptions() {
-            subscription.count_unread(self).await?;
+            counted = counted.and(subscription.count_unread(self, blocks).await);
         }
-        Ok(())
+        counted
     }
 
     async fn expire_by_age(&self, progress: &mut Progress) -> Result<(), Unavailable> {

@@ -8,10 +8,10 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use filter::{ClassId, Index, Matches, Policy, UnreadableBody};
+use filter::{ClassId, Index, Matches, Policy};
 use parking_lot::{Mutex, RwLock};
 use types::{FilterPolicy, Invalid, Position, Sequence, SubscriptionSettings};
 
@@ -29,6 +29,8 @@ pub(crate) struct Routing {
     scratch: Mutex<Vec<Matches>>,
     /// Routes with matches that nobody was told of.
     news: Mutex<Vec<Arc<Route>>>,
+    /// Matches in all lists of the broker.
+    listed: Arc<AtomicUsize>,
     /// New messages without attributes, since the process started.
     without_attributes: AtomicU64,
     /// New messages with a body that some policy asked for and that is no JSON object, since the process started.
@@ -41,6 +43,7 @@ struct Policies {
     /// By class.
     routes: Vec<Option<Arc<Route>>>,
     count: usize,
+    /// Counts the policies that ever joined.
     version: u64,
 }
 
@@ -59,9 +62,9 @@ pub(crate) struct Filter {
     class: ClassId,
 }
 
-/// What was found for the messages of one publish.
+/// Which policies match the messages of one publish.
 #[derive(Debug, Default)]
-pub(crate) struct Routed {
+pub(crate) struct Answers {
     version: u64,
     /// The classes of all messages, one message after the other.
     classes: Vec<ClassId>,
@@ -91,12 +94,13 @@ pub(crate) struct Figures {
 }
 
 impl Routing {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, listed: Arc<AtomicUsize>) -> Self {
         let policies = Policies { index: Index::new(seed), routes: Vec::new(), count: 0, version: 0 };
         Self {
             policies: RwLock::new(policies),
             scratch: Mutex::default(),
             news: Mutex::default(),
+            listed,
             without_attributes: AtomicU64::new(0),
             unreadable_bodies: AtomicU64::new(0),
         }
@@ -111,7 +115,7 @@ impl Routing {
             policies.routes.resize(at + 1, None);
         }
         if policies.routes[at].is_none() {
-            policies.routes[at] = Some(Route::new(from));
+            policies.routes[at] = Some(Route::new(from, &self.listed));
             policies.count += 1;
             policies.version += 1;
         }
@@ -126,82 +130,77 @@ impl Routing {
         policies.index.remove(filter.class);
         filter.route.leave();
         if filter.route.subscriptions() == 0 {
+            // Who has asked already finds no route and passes over it; so this is no new version.
             policies.routes[filter.class.0 as usize] = None;
             policies.count -= 1;
-            policies.version += 1;
         }
     }
 
-    /// Finds the policies that match each message.
-    pub(crate) fn route<'a>(
+    /// Finds the policies that match each message. The policies are free to change from one message to the next.
+    pub(crate) fn ask<'a>(
         &self,
         contents: &dyn ReadContent,
         payloads: impl Iterator<Item = &'a [u8]>,
-    ) -> Routed {
-        let policies = self.policies.read();
-        let mut routed = Routed { version: policies.version, ..Routed::default() };
-        if policies.count == 0 {
-            return routed;
+    ) -> Answers {
+        let mut answers = Answers { version: self.policies.read().version, ..Answers::default() };
+        if self.policies.read().count == 0 {
+            return answers;
         }
         let mut matches = self.scratch.lock().pop().unwrap_or_default();
         for payload in payloads {
             let mut read = false;
             contents.read(payload, &mut |content| {
-                policies.index.find(content, &mut matches);
+                self.policies.read().index.find(content, &mut matches);
                 read = true;
             });
-            routed.add(read.then_some(&matches));
+            answers.add(read.then_some(&matches));
         }
-        drop(policies);
         self.scratch.lock().push(matches);
-        routed
+        answers
     }
 
-    /// The policies are still those that were asked. Under the topic's lock.
-    pub(crate) fn is_current(&self, routed: &Routed) -> bool {
-        self.policies.read().version == routed.version
+    /// No policy has joined since. Under the topic's lock.
+    pub(crate) fn is_current(&self, answers: &Answers) -> bool {
+        self.policies.read().version == answers.version
     }
 
     /// Lists the new messages: which of the publish's they are, and their sequences. Under the topic's and the cache's lock.
-    pub(crate) fn list(&self, routed: &Routed, new: impl Iterator<Item = (usize, Sequence)>) {
-        if routed.ends.is_empty() {
+    pub(crate) fn list(&self, answers: &Answers, new: impl Iterator<Item = (usize, Sequence)>) {
+        if answers.ends.is_empty() {
             return;
         }
         let policies = self.policies.read();
-        let capacity = capacity(policies.count);
         for (index, sequence) in new {
-            count(&self.without_attributes, u64::from(routed.without_attributes[index]));
-            count(&self.unreadable_bodies, u64::from(routed.unreadable_body[index]));
-            for route in routed.classes(index).iter().filter_map(|class| policies.route(*class)) {
-                if route.push(sequence, capacity) {
-                    self.news.lock().push(route.clone());
-                }
-            }
+            count(&self.without_attributes, u64::from(answers.without_attributes[index]));
+            count(&self.unreadable_bodies, u64::from(answers.unreadable_body[index]));
+            self.push(&policies, answers.classes(index), sequence);
         }
     }
 
-    /// Lists a message that is read back from the log.
-    pub(crate) fn list_again(&self, contents: &dyn ReadContent, payload: &[u8], sequence: Sequence) {
-        let routed = self.route(contents, std::iter::once(payload));
-        if routed.ends.is_empty() {
-            return;
-        }
-        let policies = self.policies.read();
-        let capacity = capacity(policies.count);
-        for route in routed.classes(0).iter().filter_map(|class| policies.route(*class)) {
+    fn push(&self, policies: &Policies, classes: &[ClassId], sequence: Sequence) {
+        let capacity = capacity(policies.count, self.listed.load(Ordering::Relaxed));
+        for route in classes.iter().filter_map(|class| policies.route_of(*class)) {
             if route.push(sequence, capacity) {
                 self.news.lock().push(route.clone());
             }
         }
     }
 
+    /// Lists a message that is read back from the log.
+    pub(crate) fn list_again(&self, contents: &dyn ReadContent, payload: &[u8], sequence: Sequence) {
+        let answers = self.ask(contents, std::iter::once(payload));
+        if !answers.ends.is_empty() {
+            self.push(&self.policies.read(), answers.classes(0), sequence);
+        }
+    }
+
     /// Subscriptions with a policy that matches the message. Under the topic's lock.
-    pub(crate) fn subscriptions(&self, routed: &Routed, index: usize) -> u32 {
-        if routed.ends.is_empty() {
+    pub(crate) fn subscriptions(&self, answers: &Answers, index: usize) -> u32 {
+        if answers.ends.is_empty() {
             return 0;
         }
         let policies = self.policies.read();
-        let routes = routed.classes(index).iter().filter_map(|class| policies.route(*class));
+        let routes = answers.classes(index).iter().filter_map(|class| policies.route_of(*class));
         routes.map(|route| route.subscriptions()).sum()
     }
 
@@ -222,12 +221,12 @@ impl Routing {
 }
 
 impl Policies {
-    fn route(&self, class: ClassId) -> Option<&Arc<Route>> {
+    fn route_of(&self, class: ClassId) -> Option<&Arc<Route>> {
         self.routes.get(class.0 as usize)?.as_ref()
     }
 }
 
-impl Routed {
+impl Answers {
     /// What was found for the next message; nothing if it cannot be read.
     fn add(&mut self, matches: Option<&Matches>) {
         if let Some(matches) = matches {
@@ -235,8 +234,7 @@ impl Routed {
         }
         self.ends.push(self.classes.len());
         self.without_attributes.push(matches.is_none_or(|matches| matches.no_attributes));
-        let unreadable: Option<UnreadableBody> = matches.and_then(|matches| matches.body);
-        self.unreadable_body.push(unreadable.is_some());
+        self.unreadable_body.push(matches.is_some_and(|matches| matches.body.is_some()));
     }
 
     fn classes(&self, index: usize) -> &[ClassId] {

@@ -170,11 +170,11 @@ async fn an_update_says_from_which_position_its_policy_decides() {
     let after = fixture.publish(&[A]).await[0].id.sequence;
     assert!((before + 1..after).contains(&updated.info.position), "{before} {updated:?} {after}");
     let in_force = fixture.broker.policy_of(&sub("a")).unwrap();
-    assert_eq!(in_force.since, updated.info.position);
+    assert_eq!(in_force.position, updated.info.position);
     // Another setting is no change of policy.
     let labelled = |s: &mut SubscriptionSettings| drop(s.labels.insert("l".into(), String::new()));
     fixture.broker.update_subscription(&sub("a"), labelled, BacklogAction::Keep).await.unwrap();
-    assert_eq!(fixture.broker.policy_of(&sub("a")).unwrap().since, updated.info.position);
+    assert_eq!(fixture.broker.policy_of(&sub("a")).unwrap().position, updated.info.position);
 }
 
 #[tokio::test]

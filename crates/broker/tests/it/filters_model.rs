@@ -1,11 +1,14 @@
 //! Random histories of filtered subscriptions against a model that keeps a set of messages for each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use broker::{BacklogAction, Config, SeekTo, StartPosition};
 use journal::{MemoryJournal, memory};
 use proptest::prelude::*;
-use types::{MessageId, SubscriptionSettings, TopicSettings};
+use types::{MessageId, RetentionPolicy, SubscriptionSettings, TopicSettings};
 
 use crate::{
     filters::only,
@@ -13,6 +16,8 @@ use crate::{
 };
 
 const SUBSCRIPTIONS: [&str; 3] = ["x", "y", "z"];
+const ATTEMPTS: u32 = 2;
+const AGE: Duration = Duration::from_secs(60);
 /// A policy lets in messages of one type; none lets in all.
 type Policy = Option<char>;
 
@@ -45,6 +50,8 @@ enum Op {
     },
     Stats(usize),
     Upkeep,
+    /// Everything is too old.
+    Expire,
     Crash,
     /// With checkpoints.
     Restart,
@@ -68,26 +75,34 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (who(), any::<bool>()).prop_map(|(who, paused)| Op::Pause { who, paused }),
         3 => who().prop_map(Op::Stats),
         2 => Just(Op::Upkeep),
+        1 => Just(Op::Expire),
         2 => Just(Op::Crash),
         2 => Just(Op::Restart),
     ]
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Model {
     policy: Policy,
     paused: bool,
     unsettled: BTreeSet<MessageId>,
+    failures: BTreeMap<MessageId, u32>,
+    dead: BTreeSet<MessageId>,
+    expired: u64,
 }
 
 struct Run {
     fixture: Fixture,
+    keeps_settled: bool,
     published: Vec<(MessageId, char)>,
+    /// The first message that did not expire.
+    fresh: usize,
     subscriptions: BTreeMap<usize, Model>,
 }
 
 fn settings(policy: Policy) -> SubscriptionSettings {
-    policy.map_or_else(no_backoff, |t| only(&t.to_string()))
+    let settings = policy.map_or_else(no_backoff, |t| only(&t.to_string()));
+    SubscriptionSettings { max_attempts: ATTEMPTS, ..settings }
 }
 
 fn lets_in(policy: Policy, t: char) -> bool {
@@ -95,13 +110,15 @@ fn lets_in(policy: Policy, t: char) -> bool {
 }
 
 impl Run {
-    async fn new() -> Self {
+    async fn new(keeps_settled: bool) -> Self {
         // Segments and blocks that end often, so that reading goes over their edges.
         let journal = memory::Config { segment_bytes: 10_000, ..memory::Config::default() };
         let config = Config { checkpoint_bytes: 1 << 16, ..Config::default() };
         let fixture = Fixture::with(MemoryJournal::new(journal), config).await;
-        fixture.topic(TopicSettings { keep_settled: true, ..TopicSettings::default() }).await;
-        Self { fixture, published: Vec::new(), subscriptions: BTreeMap::new() }
+        let retention = RetentionPolicy { max_age: AGE, ..RetentionPolicy::default() };
+        let settings = TopicSettings { retention, keep_settled: keeps_settled, ..TopicSettings::default() };
+        fixture.topic(settings).await;
+        Self { fixture, keeps_settled, published: Vec::new(), fresh: 0, subscriptions: BTreeMap::new() }
     }
 
     async fn step(&mut self, op: &Op) {
@@ -119,6 +136,7 @@ impl Run {
             Op::Pause { who, paused } => self.pause(who, paused).await,
             Op::Stats(who) => self.check_figures(who).await,
             Op::Upkeep => self.fixture.broker.run_upkeep().await,
+            Op::Expire => self.expire().await,
             Op::Crash => self.fixture.crash().await,
             Op::Restart => {
                 self.fixture.broker.shutdown().await.unwrap();
@@ -142,15 +160,36 @@ impl Run {
         }
     }
 
+    async fn expire(&mut self) {
+        self.fixture.pass(AGE + Duration::from_secs(1)).await;
+        self.fixture.broker.run_upkeep().await;
+        self.fresh = self.published.len();
+        for model in self.subscriptions.values_mut() {
+            model.expired += model.unsettled.len() as u64;
+            model.unsettled.clear();
+        }
+        for who in 0..SUBSCRIPTIONS.len() {
+            self.check_figures(who).await;
+        }
+    }
+
+    /// The first message that a start or a seek so far back finds. What is settled may be gone unless the topic keeps it.
+    fn back(&self, back: usize) -> usize {
+        let back = if self.keeps_settled { back } else { 0 };
+        self.published.len().saturating_sub(back).max(self.fresh)
+    }
+
     async fn create(&mut self, who: usize, policy: Policy, earliest: bool) {
         if self.subscriptions.contains_key(&who) {
             return;
         }
-        let start = if earliest { StartPosition::Earliest } else { StartPosition::Latest };
+        let earliest = earliest && self.keeps_settled;
+        let start = self.published.get(self.fresh).filter(|_| earliest);
+        let start = start.map_or(StartPosition::Latest, |(id, _)| StartPosition::Sequence(id.sequence));
         let name = sub(SUBSCRIPTIONS[who]);
         self.fixture.broker.create_subscription(name, &topic(), settings(policy), start).await.unwrap();
-        let unsettled = if earliest { self.from(policy, 0) } else { BTreeSet::new() };
-        self.subscriptions.insert(who, Model { policy, paused: false, unsettled });
+        let unsettled = if earliest { self.from(policy, self.fresh) } else { BTreeSet::new() };
+        self.subscriptions.insert(who, Model { policy, unsettled, ..Model::default() });
     }
 
     /// What a policy lets in of the messages from one on.
@@ -188,16 +227,26 @@ impl Run {
         for delivery in acked {
             model.unsettled.remove(&delivery.message_id);
         }
+        for delivery in nacked {
+            let failures = model.failures.entry(delivery.message_id).or_default();
+            *failures += 1;
+            if *failures == ATTEMPTS {
+                model.dead.insert(delivery.message_id);
+                model.unsettled.remove(&delivery.message_id);
+            }
+        }
     }
 
     async fn seek(&mut self, who: usize, back: usize) {
-        let index = self.published.len().saturating_sub(back);
+        let index = self.back(back);
         let Some(policy) = self.subscriptions.get(&who).map(|model| model.policy) else { return };
         let place = self.published.get(index).map(|(id, _)| SeekTo::Sequence(id.sequence));
         let place = place.unwrap_or(SeekTo::Latest);
         self.fixture.broker.seek(&sub(SUBSCRIPTIONS[who]), place).await.unwrap();
         let unsettled = self.from(policy, index);
-        self.subscriptions.get_mut(&who).unwrap().unsettled = unsettled;
+        let model = self.subscriptions.get_mut(&who).unwrap();
+        model.unsettled = unsettled.difference(&model.dead).copied().collect();
+        model.failures.clear();
     }
 
     async fn pause(&mut self, who: usize, paused: bool) {
@@ -214,11 +263,13 @@ impl Run {
         let stats = self.fixture.broker.subscription_stats(&sub(SUBSCRIPTIONS[who])).await.unwrap();
         assert_eq!(stats.backlog, model.unsettled.len() as u64, "{}", SUBSCRIPTIONS[who]);
         assert_eq!(stats.oldest_unsettled_at.is_some(), !model.unsettled.is_empty());
+        assert_eq!(stats.counts.expired_age, model.expired);
+        assert_eq!(stats.counts.dead_letters, model.dead.len() as u64);
     }
 }
 
-async fn run(ops: Vec<Op>) {
-    let mut run = Run::new().await;
+async fn run(keeps_settled: bool, ops: Vec<Op>) {
+    let mut run = Run::new(keeps_settled).await;
     for op in &ops {
         run.step(op).await;
     }
@@ -234,7 +285,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(if std::env::var("FANFARE_LONG").is_ok_and(|long| long == "1") { 20_000 } else { 600 }))]
 
     #[test]
-    fn each_subscription_gets_what_its_policies_let_in_and_its_backlog_is_exact(ops in prop::collection::vec(op(), 1..60)) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run(ops));
+    fn each_subscription_gets_what_its_policies_let_in_and_its_backlog_is_exact(
+        keeps_settled: bool,
+        ops in prop::collection::vec(op(), 1..60),
+    ) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run(keeps_settled, ops));
     }
 }

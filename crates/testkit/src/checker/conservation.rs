@@ -55,19 +55,10 @@ fn check_loss(
         .range((log, from)..(log, Sequence::MAX))
         .filter(|(_, place)| place.durable)
         .map(|((_, sequence), _)| *sequence)
+        .filter(|sequence| subscription.verdict(messages, *sequence, u64::MAX).must)
         .collect();
-    let explained = |sequence: &Sequence| {
-        let progress = subscription.progress.get(sequence);
-        let over = progress.is_some_and(|progress| {
-            progress.over.is_some()
-                || progress.maybe_over.is_some()
-                || progress.highest >= subscription.fewest_attempts
-        });
-        let expired =
-            messages.at(log, *sequence).is_some_and(|known| messages.may_be_expired(log, known, at));
-        over || expired || messages.may_be_expired_unseen(log, *sequence, at)
-    };
-    let lost: Vec<_> = owed.iter().filter(|sequence| !explained(sequence)).copied().collect();
+    let lost: Vec<_> =
+        owed.iter().filter(|sequence| !subscription.may_be_over(messages, **sequence, at)).copied().collect();
     if lost.len() as u64 > counts.backlog {
         let part = part_of(&owed, &lost);
         let what = format!(
@@ -120,8 +111,13 @@ fn check_sum(
 ) {
     let rules = &subscription.rules;
     let from = |sequence: Sequence| messages.places.range((rules.log, sequence)..(rules.log, Sequence::MAX));
-    let least = from(rules.required_from).filter(|(_, place)| place.durable).count() as u64;
-    let most = (from(rules.allowed_from).count() + messages.unplaced()) as u64;
+    let verdict = |sequence: Sequence| subscription.verdict(messages, sequence, u64::MAX);
+    // What was let in and has left the queue since is in no figure, unless it was over by then.
+    let counted = |sequence: Sequence| verdict(sequence).must || subscription.is_over(sequence);
+    let durable = from(rules.required_from).filter(|(_, place)| place.durable);
+    let least = durable.filter(|((_, sequence), _)| counted(*sequence)).count() as u64;
+    let possible = from(rules.allowed_from).filter(|((_, sequence), _)| verdict(*sequence).might);
+    let most = (possible.count() + messages.unplaced()) as u64;
     let sum = counts.acked
         + counts.backlog
         + counts.dead_letters

@@ -43,6 +43,7 @@ pub(crate) struct Place {
 #[derive(Debug)]
 struct Publish {
     uids: Vec<Uid>,
+    line: u64,
     at: u64,
     /// The highest sequence that was answered before this call began.
     floors: BTreeMap<Log, Sequence>,
@@ -77,7 +78,7 @@ impl Messages {
 
     pub(crate) fn invoked(&mut self, call: Call, messages: &[Message], line: u64, at: u64) {
         let uids = messages.iter().map(|message| message.uid).collect();
-        self.calls.insert(call, Publish { uids, at, floors: self.floors.clone() });
+        self.calls.insert(call, Publish { uids, line, at, floors: self.floors.clone() });
         for message in messages {
             let known = Known {
                 message: message.clone(),
@@ -257,6 +258,17 @@ impl Messages {
 
     pub(crate) fn at(&self, log: Log, sequence: Sequence) -> Option<&Known> {
         self.known.get(&self.places.get(&(log, sequence))?.uid?)
+    }
+
+    /// The line of a publish under way.
+    pub(crate) fn invoked_line(&self, call: Call) -> u64 {
+        self.calls.get(&call).map_or(0, |publish| publish.line)
+    }
+
+    /// The highest sequence that is known.
+    pub(crate) fn highest(&self, log: Log) -> Sequence {
+        let known = self.places.range((log, 0)..=(log, Sequence::MAX)).next_back();
+        known.map_or(0, |((_, sequence), _)| *sequence)
     }
 
     /// Sequences of a key, in a range.

@@ -9,17 +9,22 @@
 //! # Limits
 //!
 //! Deliveries are recorded when they are received and nothing is on its way for long: a delivery after a confirmed ack counts as
-//! a violation at once. Isolation, filters and signatures (S9, S11, S12) come with the features.
+//! a violation at once. Isolation and signatures (S11, S12) come with the features.
 
+mod backlog;
 mod conservation;
+mod filtering;
 mod messages;
 mod order;
+mod policies;
 mod subscription;
 mod violation;
 
 use std::collections::{HashMap, HashSet};
 
+use filtering::Doubts;
 use messages::Messages;
+use policies::What;
 use subscription::{Over, Settle, Subscription};
 pub use violation::{Rule, Violation};
 
@@ -43,6 +48,7 @@ pub struct Checker {
     settles: HashMap<Call, Settle>,
     changes: HashMap<Call, Invoked>,
     dead_letters: HashSet<(SubscriptionUid, Sequence)>,
+    doubts: Doubts,
     drained: Vec<(SubscriptionUid, FinalCounts, u64, u64)>,
     violations: Vec<Violation>,
 }
@@ -60,25 +66,42 @@ impl Checker {
             Event::Failed { call } => self.failed(*call, line),
             Event::Unknown { call } => self.unknown(*call),
             Event::PublishOk { call, receipts } => {
+                let invoked = self.messages.invoked_line(*call);
+                self.doubts.published(receipts, invoked, line, &mut self.violations);
                 self.messages.published(*call, receipts, line, at, &mut self.violations);
             }
             Event::SubscribeOk { call, rules } => {
                 self.changes.remove(call);
-                self.subscriptions.insert(rules.subscription, Subscription::new(*rules, line));
+                self.doubts.subscribed(*call);
+                // Who asks again may be answered with the one that is there.
+                let created = || Subscription::new(*rules, line);
+                self.subscriptions.entry(rules.subscription).or_insert_with(created);
             }
-            Event::ChangeOk { call, sought } => self.changed(*call, *sought, line),
+            Event::ChangeOk { call, position, sought } => self.changed(*call, *position, *sought, line),
             Event::SettleOk { call, outcomes } => {
                 let Some(settle) = self.settles.remove(call) else { return };
                 let Some(subscription) = self.subscriptions.get_mut(&settle.subscription) else { return };
+                filtering::settled(
+                    subscription,
+                    &self.messages,
+                    &settle,
+                    outcomes,
+                    line,
+                    &mut self.violations,
+                );
                 subscription.settled(&settle, outcomes, line, &mut self.violations);
             }
             Event::Delivered(delivered) => self.delivered(delivered, line, at),
-            Event::Found { rules, paused } => self.found(rules, *paused, line),
+            Event::Found { rules, paused, position } => self.found(rules, *paused, *position, line),
             Event::FoundAll => self.found_all(line),
             Event::Crash => {
                 self.subscriptions.values_mut().for_each(|subscription| subscription.crashed(line));
             }
             Event::DeadLetter { subscription, sequence } => self.dead_letter(*subscription, *sequence, line),
+            Event::Backlog { subscription, backlog } => {
+                let Some(subscription) = self.subscriptions.get(subscription) else { return };
+                backlog::check(subscription, &self.messages, *backlog, line, at, &mut self.violations);
+            }
             Event::DrainDone { subscription, counts } => {
                 self.drained.push((*subscription, *counts, line, at));
             }
@@ -92,6 +115,7 @@ impl Checker {
                 conservation::check(subscription, &self.messages, counts, *line, *at, &mut self.violations);
             }
         }
+        self.doubts.finish(&self.subscriptions, &self.messages, &mut self.violations);
         self.violations
     }
 
@@ -107,21 +131,41 @@ impl Checker {
                 return;
             }
             Invoked::DeleteTopic { log } => {
-                self.of_log(*log).for_each(|subscription| subscription.deleting = true);
+                self.of_log(*log)
+                    .for_each(|found| found.deleting_since = found.deleting_since.or(Some(line)));
             }
-            Invoked::Subscribe => {}
-            Invoked::Unsubscribe { subscription } => self.with(*subscription, |found| found.deleting = true),
+            Invoked::Subscribe => self.doubts.subscribing(call, line),
+            Invoked::Unsubscribe { subscription } => self.with(*subscription, |found| {
+                found.deleting_since = found.deleting_since.or(Some(line));
+            }),
             Invoked::SetPaused { subscription, .. } => self.with(*subscription, |found| {
                 found.paused = None;
                 found.pauses_overlap = found.pauses_pending > 0;
                 found.pauses_pending += 1;
             }),
-            Invoked::Update { rules } => self.with(rules.subscription, |found| found.loosen(rules)),
+            Invoked::Update { rules, .. } => self.with(rules.subscription, |found| found.loosen(rules)),
             Invoked::Seek { subscription } => self.with(*subscription, |found| {
                 found.seeks.insert(call, line);
             }),
         }
+        self.begin_policy(call, request, line);
         self.changes.insert(call, request.clone());
+    }
+
+    /// Takes note of what moves the position of a subscription.
+    fn begin_policy(&mut self, call: Call, request: &Invoked, line: u64) {
+        let (name, what) = match request {
+            Invoked::Update { rules, reevaluates } => {
+                let policy = What::Policy { lets_in: rules.lets_in, reevaluates: *reevaluates };
+                (rules.subscription, policy)
+            }
+            Invoked::Seek { subscription } => (*subscription, What::Seek { to: 0 }),
+            Invoked::SetPaused { subscription, .. } => (*subscription, What::Other),
+            _ => return,
+        };
+        let Some(subscription) = self.subscriptions.get_mut(&name) else { return };
+        let after = self.messages.highest(subscription.rules.log);
+        subscription.policies.begin(call, what, after, line);
     }
 
     fn with(&mut self, name: SubscriptionUid, change: impl FnOnce(&mut Subscription)) {
@@ -137,7 +181,12 @@ impl Checker {
     fn failed(&mut self, call: Call, line: u64) {
         self.messages.failed(call, line, &mut self.violations);
         self.settles.remove(&call);
-        match self.changes.remove(&call) {
+        self.doubts.subscribed(call);
+        let change = self.changes.remove(&call);
+        if let Some(subscription) = change.as_ref().and_then(Invoked::subscription) {
+            self.with(subscription, |found| found.policies.failed(call));
+        }
+        match change {
             Some(Invoked::SetPaused { subscription, .. }) => {
                 self.with(subscription, |found| found.pauses_pending -= 1);
             }
@@ -157,8 +206,13 @@ impl Checker {
         self.changes.remove(&call);
     }
 
-    fn changed(&mut self, call: Call, sought: Option<Sought>, line: u64) {
-        match self.changes.remove(&call) {
+    fn changed(&mut self, call: Call, position: Option<Sequence>, sought: Option<Sought>, line: u64) {
+        let change = self.changes.remove(&call);
+        if let Some(subscription) = change.as_ref().and_then(Invoked::subscription) {
+            let to = sought.map(|sought| sought.allowed_from);
+            self.with(subscription, |found| found.policies.answered(call, position, to, line));
+        }
+        match change {
             Some(Invoked::Unsubscribe { subscription }) => {
                 self.with(subscription, |found| found.deleted = Some(line));
             }
@@ -195,13 +249,18 @@ impl Checker {
         }
         order::check(subscription, &self.messages, delivered, line, at, out);
         subscription.delivered(delivered, line, at, out);
+        self.doubts.delivered(subscription, &self.messages, delivered, line, out);
     }
 
-    fn found(&mut self, rules: &SubscriptionRules, paused: bool, line: u64) {
+    fn found(&mut self, rules: &SubscriptionRules, paused: bool, position: Sequence, line: u64) {
         let unknown = || Subscription::new(*rules, line);
         let subscription = self.subscriptions.entry(rules.subscription).or_insert_with(unknown);
         subscription.found = true;
         subscription.loosen(rules);
+        if !subscription.policies.seen(rules.lets_in, position, line) {
+            let what = format!("subscription {} has forgotten a change or its policy", rules.subscription);
+            self.violations.push(Violation::new(Rule::Filter, what, &[line]));
+        }
         let mut wrong = |what: String, other| {
             self.violations.push(Violation::new(Rule::Membership, what, &[other, line]));
         };
@@ -216,13 +275,14 @@ impl Checker {
             );
         }
         subscription.paused = Some((paused, line));
-        subscription.deleting = false;
+        subscription.deleting_since = None;
     }
 
     fn found_all(&mut self, line: u64) {
+        self.doubts.found_all(line);
         for (name, subscription) in &mut self.subscriptions {
             let found = subscription.found;
-            let gone = subscription.deleted.is_some() || subscription.deleting;
+            let gone = subscription.deleted.is_some() || subscription.deleting_since.is_some();
             if !found && !gone {
                 let what = format!("subscription {name} was created, not deleted, and is gone");
                 let lines = [subscription.created_line, line];

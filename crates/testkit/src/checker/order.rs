@@ -22,7 +22,7 @@ pub(crate) fn check(
     key_line.frontier = key_line.frontier.max(required).min(sequence);
     let earlier = messages.of_key(delivered.log, key, key_line.frontier, sequence);
     if let Some(open) =
-        earlier.into_iter().find(|earlier| !is_over(subscription, messages, delivered.log, *earlier, at))
+        earlier.into_iter().find(|earlier| is_open(subscription, messages, *earlier, line, at))
     {
         let before =
             subscription.progress.get(&open).and_then(|progress| progress.last).map_or(0, |last| last.line);
@@ -37,6 +37,12 @@ pub(crate) fn check(
     key_line.highest = (sequence, subscription.epoch, line);
     key_line.frontier = sequence;
     subscription.lines.insert(key, key_line);
+}
+
+/// It has to be delivered first.
+fn is_open(subscription: &Subscription, messages: &Messages, sequence: Sequence, line: u64, at: u64) -> bool {
+    !is_over(subscription, messages, subscription.rules.log, sequence, at)
+        && subscription.verdict(messages, sequence, line).must
 }
 
 /// For all that is known.

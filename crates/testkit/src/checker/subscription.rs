@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Rule, Violation};
+use super::{Rule, Violation, policies::Policies};
 use crate::history::{Call, Delivered, Lease, Sequence, SettleKind, Settlement, Sought, SubscriptionRules};
 
 /// What one message has been through at one subscription.
@@ -48,7 +48,9 @@ pub(crate) struct Subscription {
     /// The fewest attempts that the settings ever allowed.
     pub(crate) fewest_attempts: u32,
     pub(crate) created_line: u64,
-    pub(crate) deleting: bool,
+    pub(crate) policies: Policies,
+    /// The line of the first attempt to delete it that may have worked.
+    pub(crate) deleting_since: Option<u64>,
     pub(crate) deleted: Option<u64>,
     /// Known for certain, since that line.
     pub(crate) paused: Option<(bool, u64)>,
@@ -86,7 +88,8 @@ impl Subscription {
             rules,
             fewest_attempts: rules.max_attempts,
             created_line: line,
-            deleting: false,
+            policies: Policies::new(rules.lets_in, rules.required_from.saturating_sub(1)),
+            deleting_since: None,
             deleted: None,
             paused: Some((false, line)),
             pauses_pending: 0,

@@ -23,6 +23,8 @@ pub enum Rule {
     Deduplication,
     /// S8: dead-lettered once, and then never delivered or acked.
     DeadLetter,
+    /// S9: a subscription gets what its filter policies let in, each from its position on, and nothing else.
+    Filter,
     /// S10: subscriptions exist, pause and end as answered.
     Membership,
     /// `first_delivery` is true once at most, and only for the first.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Kind, Kinds};
+
 /// Ties an answer to its call.
 pub type Call = u64;
 /// Names a message for the test: in its payload, never used twice.
@@ -82,6 +84,8 @@ pub enum Event {
     ChangeOk {
         /// Which call.
         call: Call,
+        /// The log position at which it took effect, if that was answered.
+        position: Option<Sequence>,
         /// Of a seek: where the subscription is now.
         sought: Option<Sought>,
     },
@@ -100,6 +104,8 @@ pub enum Event {
         rules: SubscriptionRules,
         /// Deliveries stand still.
         paused: bool,
+        /// The log position of its latest change: creation, update, pause, resume or seek.
+        position: Sequence,
     },
     /// A client looked every subscription up after a restart: there are no others.
     FoundAll,
@@ -113,6 +119,13 @@ pub enum Event {
         subscription: SubscriptionUid,
         /// Which message.
         sequence: Sequence,
+    },
+    /// What the subscription said of its backlog when no call was under way.
+    Backlog {
+        /// Whose.
+        subscription: SubscriptionUid,
+        /// Neither settled nor dead-lettered.
+        backlog: u64,
     },
     /// The subscription's own figures after the drain.
     DrainDone {
@@ -159,6 +172,8 @@ pub enum Invoked {
     Update {
         /// The rules as they will be; the identity is the subscription's.
         rules: SubscriptionRules,
+        /// What is in the queue must match the new policy, too.
+        reevaluates: bool,
     },
     /// Move it.
     Seek {
@@ -183,6 +198,20 @@ pub enum Invoked {
     },
 }
 
+impl Invoked {
+    /// The subscription that it concerns, if it is one and there is one.
+    pub(crate) fn subscription(&self) -> Option<SubscriptionUid> {
+        match self {
+            Self::Unsubscribe { subscription }
+            | Self::SetPaused { subscription, .. }
+            | Self::Seek { subscription }
+            | Self::Settle { subscription, .. } => Some(*subscription),
+            Self::Update { rules, .. } => Some(rules.subscription),
+            Self::Publish { .. } | Self::Subscribe | Self::DeleteTopic { .. } => None,
+        }
+    }
+}
+
 /// What a consumer says of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -204,6 +233,8 @@ pub struct Message {
     pub uid: Uid,
     /// Of its payload.
     pub hash: u64,
+    /// What filter policies see of it.
+    pub kind: Kind,
     /// Its ordering key.
     pub key: Option<u64>,
     /// Its deduplication ID.
@@ -223,6 +254,8 @@ pub struct Receipt {
     pub sequence: Sequence,
     /// An earlier message stands for it.
     pub deduplicated: bool,
+    /// Subscriptions that get it.
+    pub matched: u32,
 }
 
 /// What was answered for one claim.
@@ -253,6 +286,8 @@ pub struct SubscriptionRules {
     pub drops: bool,
     /// The shortest wait after a failed attempt.
     pub min_backoff: u64,
+    /// Its filter policy.
+    pub lets_in: Kinds,
 }
 
 /// A message as a consumer received it.

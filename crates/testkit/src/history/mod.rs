@@ -6,12 +6,14 @@
 //! Times are the simulation's, in microseconds. [`Entry::line`] numbers the events; violations name them by it.
 
 mod event;
+mod kinds;
 mod recorder;
 
 pub use event::{
     Call, DedupId, Delivered, Entry, Event, FinalCounts, Invoked, Lease, Log, Message, Receipt, Sequence,
     SettleKind, Settlement, Sought, SubscriptionRules, SubscriptionUid, Uid,
 };
+pub use kinds::{Kind, Kinds};
 pub use recorder::Recorder;
 
 /// FNV-1a 64 of a payload: enough to notice that a payload is another one.

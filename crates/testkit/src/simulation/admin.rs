@@ -4,20 +4,22 @@
 use std::time::Duration;
 
 use broker::{
-    CreateSubscriptionError, DeleteTopicError, SeekError, StartPosition, SubscriptionInfo,
+    BacklogAction, CreateSubscriptionError, DeleteTopicError, SeekError, StartPosition, SubscriptionInfo,
     UpdateSubscriptionError,
 };
 use types::{
-    ExhaustedAction, ExponentialBackoff, Position, RetentionPolicy, RetryPolicy, SubscriptionName,
-    SubscriptionSettings, SubscriptionUid, Timestamp, TopicSettings,
+    Position, RetentionPolicy, SubscriptionName, SubscriptionSettings, SubscriptionUid, Timestamp,
+    TopicSettings,
 };
 
 use super::{
     consume::micros,
+    contents::some_action,
     publish::may_have_happened,
+    settings::rules,
     world::{Done, World, topic},
 };
-use crate::history::{Call, Event, Invoked, Sought, SubscriptionRules};
+use crate::history::{Call, Event, Invoked, Sought};
 
 /// A name that a subscription can have, and the subscription that has it, for all that is known.
 #[derive(Debug)]
@@ -121,7 +123,10 @@ impl World {
             let done: Done = Box::new(move |world| {
                 world.names.iter_mut().for_each(|name| name.uid = None);
                 let unknown = matches!(&answer, Err(DeleteTopicError::Unavailable(reason)) if may_have_happened(reason));
-                world.answer(call, answer.is_ok(), unknown);
+                match answer {
+                    Ok(()) => world.record(Event::ChangeOk { call, position: None, sought: None }),
+                    Err(_) => world.refused(call, unknown),
+                }
             });
             done
         });
@@ -131,7 +136,7 @@ impl World {
         // Somebody who does not know whether it worked asks for the same again.
         let (settings, start) = self.names[index].asked.clone().unwrap_or_else(|| {
             let starts = [StartPosition::Latest, StartPosition::Latest, StartPosition::Earliest];
-            (settings(&mut self.random), self.random.of(&starts))
+            (self.settings(), self.random.of(&starts))
         });
         let name = &mut self.names[index];
         (name.busy, name.asked) = (true, Some((settings.clone(), start)));
@@ -190,23 +195,16 @@ impl World {
 
     fn update(&mut self, index: usize, uid: SubscriptionUid) {
         let Ok(info) = self.broker().subscription(&self.names[index].name) else { return };
-        let changed = SubscriptionSettings {
-            ordered: info.settings.ordered,
-            when_exhausted: info.settings.when_exhausted,
-            ..settings(&mut self.random)
-        };
+        let changed = self.changed_settings(&info.settings);
+        let backlog = some_action(&mut self.random);
         let rules = rules(&SubscriptionInfo { settings: changed.clone(), ..info }, self.log, 0);
         debug_assert_eq!(rules.subscription, uid.0);
         let name = self.names[index].name.clone();
         let (broker, call) = (self.broker().clone(), self.next_call());
-        self.begin_change(index, Invoked::Update { rules }, async move {
-            let answer = broker
-                .update_subscription(
-                    &name,
-                    |settings| *settings = changed.clone(),
-                    broker::BacklogAction::Keep,
-                )
-                .await;
+        let request = Invoked::Update { rules, reevaluates: backlog == BacklogAction::Reevaluate };
+        self.begin_change(index, request, async move {
+            let change = |settings: &mut SubscriptionSettings| *settings = changed.clone();
+            let answer = broker.update_subscription(&name, change, backlog).await;
             let done: Done =
                 Box::new(move |world| world.changed(call, &answer.map(|updated| updated.info.position)));
             done
@@ -229,19 +227,19 @@ impl World {
                 let unknown =
                     matches!(&answer, Err(SeekError::Unavailable(reason)) if may_have_happened(reason));
                 match answer {
-                    Ok((_, from)) => world.sought(call, from),
-                    Err(_) => world.answer(call, false, unknown),
+                    Ok((info, from)) => world.sought(call, info.position, from),
+                    Err(_) => world.refused(call, unknown),
                 }
             });
             done
         });
     }
 
-    fn sought(&mut self, call: Call, allowed_from: u64) {
+    fn sought(&mut self, call: Call, position: Position, allowed_from: u64) {
         // Of what the log does not keep any more, only that is there which some subscription needed.
         let kept_from = self.broker().topic_stats(&topic()).map_or(u64::MAX, |stats| stats.first_position);
         let sought = Sought { allowed_from, required_from: allowed_from.max(kept_from) };
-        self.record(Event::ChangeOk { call, sought: Some(sought) });
+        self.record(Event::ChangeOk { call, position: Some(position), sought: Some(sought) });
     }
 
     fn begin_change(&mut self, index: usize, request: Invoked, work: impl Future<Output = Done> + 'static) {
@@ -252,52 +250,13 @@ impl World {
     fn changed(&mut self, call: Call, answer: &Result<Position, UpdateSubscriptionError>) {
         let unknown =
             matches!(answer, Err(UpdateSubscriptionError::Unavailable(reason)) if may_have_happened(reason));
-        self.answer(call, answer.is_ok(), unknown);
+        match answer {
+            Ok(position) => self.record(Event::ChangeOk { call, position: Some(*position), sought: None }),
+            Err(_) => self.refused(call, unknown),
+        }
     }
 
-    fn answer(&mut self, call: Call, ok: bool, unknown: bool) {
-        self.record(match (ok, unknown) {
-            (true, _) => Event::ChangeOk { call, sought: None },
-            (false, true) => Event::Unknown { call },
-            (false, false) => Event::Failed { call },
-        });
-    }
-}
-
-/// Settings under which everything happens within seconds.
-fn settings(random: &mut super::random::Random) -> SubscriptionSettings {
-    let min_backoff = Duration::from_millis(random.of(&[0, 500, 2_000]));
-    let backoff = ExponentialBackoff {
-        min_backoff,
-        max_backoff: Duration::from_secs(5),
-        jitter: random.percent(50),
-        ..ExponentialBackoff::default()
-    };
-    SubscriptionSettings {
-        ack_deadline: Duration::from_secs(random.of(&[1, 5, 30])),
-        ordered: random.percent(60),
-        retry: RetryPolicy::Exponential(backoff),
-        max_attempts: random.of(&[1, 2, 3, 10]),
-        when_exhausted: if random.percent(70) { ExhaustedAction::DeadLetter } else { ExhaustedAction::Drop },
-        max_in_flight: random.of(&[1, 5, 1_000]),
-        ..SubscriptionSettings::default()
-    }
-}
-
-/// What the checker needs to know. Every message after the latest change must reach it; which of those before is not known.
-pub(crate) fn rules(info: &SubscriptionInfo, log: Option<u64>, allowed_from: u64) -> SubscriptionRules {
-    let min_backoff = match &info.settings.retry {
-        RetryPolicy::Exponential(backoff) => backoff.min_backoff,
-        RetryPolicy::Phased(_) => Duration::ZERO,
-    };
-    SubscriptionRules {
-        subscription: info.uid.0,
-        log: log.unwrap_or(0),
-        required_from: info.position + 1,
-        allowed_from,
-        ordered: info.settings.ordered,
-        max_attempts: info.settings.attempts(),
-        drops: info.settings.when_exhausted == ExhaustedAction::Drop,
-        min_backoff: micros(min_backoff),
+    fn refused(&mut self, call: Call, unknown: bool) {
+        self.record(if unknown { Event::Unknown { call } } else { Event::Failed { call } });
     }
 }

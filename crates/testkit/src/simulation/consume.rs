@@ -6,7 +6,8 @@ use broker::{Ask, ConsumeError, Delivery, LeaseError, SettleError, Settling, Sub
 use types::{AckId, Timestamp};
 
 use super::{
-    publish::{may_have_happened, uid_of},
+    contents::uid_of,
+    publish::may_have_happened,
     world::{Done, Op, World},
 };
 use crate::history::{Call, Delivered, Event, Invoked, SettleKind, Settlement, hash_of};

@@ -1,7 +1,7 @@
 //! What clients find after a restart.
 
 use super::{
-    admin::rules,
+    settings::rules,
     world::{World, topic},
 };
 use crate::history::Event;
@@ -21,7 +21,7 @@ impl World {
             name.uid = found.as_ref().ok().map(|info| info.uid);
             if let Ok(info) = found {
                 let rules = rules(&info, self.log, 0);
-                self.record(Event::Found { rules, paused: info.paused });
+                self.record(Event::Found { rules, paused: info.paused, position: info.position });
             }
         }
         self.record(Event::FoundAll);

@@ -15,11 +15,13 @@
 
 mod admin;
 mod consume;
+mod contents;
 mod drain;
 mod elsewhere;
 mod lookup;
 mod publish;
 mod random;
+mod settings;
 mod store;
 mod world;
 

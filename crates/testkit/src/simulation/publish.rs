@@ -1,11 +1,13 @@
 //! Publishers.
 
 use broker::{NewMessage, PublishError, Published, Unavailable};
-use bytes::Bytes;
 use types::{MessageMeta, Timestamp};
 
-use super::world::{Done, World, topic};
-use crate::history::{Call, Event, Invoked, Message, Receipt, Uid, hash_of};
+use super::{
+    contents::{payload_of, some_kind},
+    world::{Done, World, topic},
+};
+use crate::history::{Call, Event, Invoked, Message, Receipt, hash_of};
 
 impl World {
     /// Begins to publish one to four messages.
@@ -30,7 +32,8 @@ impl World {
         let deliver_at = some(10, 20_000_000).map_or(0, |wait| now + wait);
         let expire_at = some(8, 60_000_000).map(|life| now + life);
         let bytes = usize::try_from(self.random.below(self.payload_bytes)).unwrap_or(0);
-        let payload = payload_of(uid, bytes);
+        let kind = some_kind(&mut self.random);
+        let payload = payload_of(uid, kind, bytes);
         let meta = MessageMeta {
             ordering_key: key.map(|key| format!("key-{key}").into()),
             deduplication_id: dedup.map(|id| format!("id-{id}").into()),
@@ -38,7 +41,7 @@ impl World {
             deliver_at: Timestamp::from_micros(deliver_at),
             expire_at: expire_at.map(Timestamp::from_micros),
         };
-        let message = Message { uid, hash: hash_of(&payload), key, dedup, deliver_at, expire_at };
+        let message = Message { uid, hash: hash_of(&payload), kind, key, dedup, deliver_at, expire_at };
         (message, NewMessage { meta, payload })
     }
 
@@ -47,6 +50,7 @@ impl World {
             log: published.id.log.0,
             sequence: published.id.sequence,
             deduplicated: published.deduplicated,
+            matched: published.matched,
         };
         self.record(match answer {
             Ok(published) => Event::PublishOk { call, receipts: published.iter().map(receipt).collect() },
@@ -59,16 +63,4 @@ impl World {
 /// Whether an error leaves open what happened.
 pub(crate) fn may_have_happened(reason: &Unavailable) -> bool {
     matches!(reason, Unavailable::Poisoned(_) | Unavailable::Draining)
-}
-
-/// The message's name, and bytes that differ from message to message.
-fn payload_of(uid: Uid, bytes: usize) -> Bytes {
-    let mut payload = uid.to_le_bytes().to_vec();
-    payload.extend(uid.wrapping_mul(0x0101_0101_0101_0101).to_le_bytes().iter().cycle().take(bytes));
-    payload.into()
-}
-
-/// The name in a payload; zero, which no message has, if there is none.
-pub(crate) fn uid_of(payload: &[u8]) -> Uid {
-    payload.first_chunk().map_or(0, |uid| u64::from_le_bytes(*uid))
 }

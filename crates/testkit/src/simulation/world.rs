@@ -48,6 +48,8 @@ pub(crate) struct World {
     pub(crate) topic_busy: bool,
     pub(crate) uids: u64,
     pub(crate) payload_bytes: u64,
+    /// Subscriptions may have filter policies.
+    pub(crate) filters: bool,
 }
 
 impl World {
@@ -58,6 +60,7 @@ impl World {
         let mut recorder = Recorder::default();
         recorder.record(clock.now().as_micros(), Event::Run { seed: plan.seed });
         let payload_bytes = random.of(&[60, 600, 4_000]);
+        let filters = random.percent(70);
         Self {
             random,
             clock,
@@ -71,6 +74,7 @@ impl World {
             topic_busy: false,
             uids: 0,
             payload_bytes,
+            filters,
         }
     }
 

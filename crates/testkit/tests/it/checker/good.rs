@@ -5,13 +5,13 @@
 //! 14 expired.
 
 use testkit::history::{
-    Delivered, Entry, Event, FinalCounts, Invoked, Message, Receipt, Recorder, SettleKind, Settlement,
+    Delivered, Entry, Event, FinalCounts, Invoked, Kinds, Message, Receipt, Recorder, SettleKind, Settlement,
     Sought, SubscriptionRules,
 };
 
 #[derive(Default)]
-struct Writer {
-    recorder: Recorder,
+pub(super) struct Writer {
+    pub(super) recorder: Recorder,
     at: u64,
     lease: u64,
 }
@@ -44,38 +44,39 @@ pub(crate) fn rules(subscription: u64, max_attempts: u32) -> SubscriptionRules {
         max_attempts,
         drops: subscription == 11,
         min_backoff: 1_000_000,
+        lets_in: Kinds::ALL,
     }
 }
 
 pub(crate) fn message(uid: u64) -> Message {
-    Message { uid, hash: uid * 1_000, key: None, dedup: None, deliver_at: 0, expire_at: None }
+    Message { uid, hash: uid * 1_000, kind: 0, key: None, dedup: None, deliver_at: 0, expire_at: None }
 }
 
 fn receipt(sequence: u64) -> Receipt {
-    Receipt { log: 1, sequence, deduplicated: false }
+    Receipt { log: 1, sequence, deduplicated: false, matched: 4 }
 }
 
 impl Writer {
-    fn record(&mut self, event: Event) {
+    pub(super) fn record(&mut self, event: Event) {
         self.recorder.record(self.at * 1_000, event);
     }
 
-    fn invoke(&mut self, request: Invoked) -> u64 {
+    pub(super) fn invoke(&mut self, request: Invoked) -> u64 {
         self.recorder.invoke(self.at * 1_000, request)
     }
 
     fn change(&mut self, request: Invoked, sought: Option<Sought>) {
         let call = self.invoke(request);
-        self.record(Event::ChangeOk { call, sought });
+        self.record(Event::ChangeOk { call, position: None, sought });
     }
 
-    fn publish(&mut self, messages: Vec<Message>, receipts: Vec<Receipt>) {
+    pub(super) fn publish(&mut self, messages: Vec<Message>, receipts: Vec<Receipt>) {
         let call = self.invoke(Invoked::Publish { messages });
         self.record(Event::PublishOk { call, receipts });
     }
 
     /// The lease.
-    fn deliver(
+    pub(super) fn deliver(
         &mut self,
         subscription: u64,
         sequence: u64,
@@ -109,12 +110,18 @@ impl Writer {
         self.invoke(Invoked::Settle { subscription, kind, claims: vec![claim], delay })
     }
 
-    fn settle(&mut self, subscription: u64, kind: SettleKind, claim: (u64, u64), delay: Option<u64>) {
+    pub(super) fn settle(
+        &mut self,
+        subscription: u64,
+        kind: SettleKind,
+        claim: (u64, u64),
+        delay: Option<u64>,
+    ) {
         let call = self.begin_settle(subscription, kind, claim, delay);
         self.record(Event::SettleOk { call, outcomes: vec![Settlement { held: true, until: None }] });
     }
 
-    fn deliver_and_ack(&mut self, subscription: u64, sequence: u64, uid: u64) {
+    pub(super) fn deliver_and_ack(&mut self, subscription: u64, sequence: u64, uid: u64) {
         let lease = self.deliver(subscription, sequence, uid, 1, true);
         self.settle(subscription, SettleKind::Ack, (sequence, lease), None);
     }
@@ -135,7 +142,7 @@ impl Writer {
         self.publish(vec![one, two, three], vec![receipt(5), receipt(6), receipt(7)]);
         self.at = 5_000;
         let four = Message { dedup: Some(7), ..message(4) };
-        self.publish(vec![four], vec![Receipt { deduplicated: true, ..receipt(7) }]);
+        self.publish(vec![four], vec![Receipt { deduplicated: true, matched: 0, ..receipt(7) }]);
         let refused = self.invoke(Invoked::Publish { messages: vec![message(9)] });
         self.record(Event::Failed { call: refused });
         self.invoke(Invoked::Publish { messages: vec![message(8)] });
@@ -155,7 +162,7 @@ impl Writer {
         self.record(Event::Crash);
         self.record(Event::Restart);
         for (subscription, attempts) in [(10, 3), (11, 2), (12, 3), (13, 1)] {
-            self.record(Event::Found { rules: rules(subscription, attempts), paused: false });
+            self.record(Event::Found { rules: rules(subscription, attempts), paused: false, position: 4 });
         }
         self.record(Event::FoundAll);
         let lease = self.deliver(10, 9, 8, 1, false);

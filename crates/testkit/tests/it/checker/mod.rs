@@ -1,36 +1,45 @@
 //! The checker, checked: a good history passes, and each planted fault in it is found under its rule.
 
+mod filter_mutations;
+mod filtered;
 mod good;
 mod mutations;
 
 use testkit::checker::check;
 
+type History = Vec<testkit::history::Entry>;
+
+fn all_good() -> [History; 3] {
+    [good::history(), filtered::history(true), filtered::history(false)]
+}
+
 #[test]
 fn a_good_history_passes() {
-    assert_eq!(check(&good::history()), []);
-}
-
-#[test]
-fn a_history_comes_back_from_its_lines() {
-    let history = good::history();
-    assert_eq!(testkit::history::from_lines(&testkit::history::to_lines(&history)).unwrap(), history);
-}
-
-#[test]
-fn a_prefix_of_a_good_history_passes() {
-    let history = good::history();
-    for length in 0..history.len() {
-        assert_eq!(check(&history[..length]), [], "the first {length} events");
+    for history in all_good() {
+        assert_eq!(check(&history), []);
     }
 }
 
 #[test]
-fn each_planted_fault_is_found() {
-    let all = mutations::all();
-    assert!(all.len() >= 40, "{} mutations", all.len());
+fn a_history_comes_back_from_its_lines() {
+    for history in all_good() {
+        assert_eq!(testkit::history::from_lines(&testkit::history::to_lines(&history)).unwrap(), history);
+    }
+}
+
+#[test]
+fn a_prefix_of_a_good_history_passes() {
+    for history in all_good() {
+        for length in 0..history.len() {
+            assert_eq!(check(&history[..length]), [], "the first {length} events");
+        }
+    }
+}
+
+fn find_each(good: impl Fn() -> History, all: Vec<mutations::Mutation>) {
     let mut missed = Vec::new();
     for (name, rule, mutate) in all {
-        let mut history = good::history();
+        let mut history = good();
         mutate(&mut history);
         good::renumber(&mut history);
         let violations = check(&history);
@@ -39,4 +48,18 @@ fn each_planted_fault_is_found() {
         }
     }
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[test]
+fn each_planted_fault_is_found() {
+    let all = mutations::all();
+    assert!(all.len() >= 40, "{} mutations", all.len());
+    find_each(good::history, all);
+}
+
+#[test]
+fn each_planted_fault_in_filtering_is_found() {
+    let all = filter_mutations::all();
+    assert!(all.len() >= 30, "{} mutations", all.len());
+    find_each(|| filtered::history(true), all);
 }

@@ -7,7 +7,7 @@ use testkit::{
 
 use super::good::rules;
 
-type History = Vec<Entry>;
+pub(super) type History = Vec<Entry>;
 pub(crate) type Mutation = (&'static str, Rule, fn(&mut History));
 
 /// All of them, with the rule that finds each.
@@ -27,13 +27,13 @@ pub(crate) fn all() -> Vec<Mutation> {
 }
 
 /// Where the `n`-th delivery of a message to a subscription is.
-fn delivery(history: &History, subscription: u64, sequence: u64, n: usize) -> usize {
+pub(super) fn delivery(history: &History, subscription: u64, sequence: u64, n: usize) -> usize {
     let is = |entry: &Entry| matches!(&entry.event, Event::Delivered(d) if d.subscription == subscription && d.sequence == sequence);
     let found = history.iter().enumerate().filter(|(_, entry)| is(entry)).nth(n - 1);
     found.expect("the good history has it").0
 }
 
-fn edit(
+pub(super) fn edit(
     history: &mut History,
     subscription: u64,
     sequence: u64,
@@ -47,7 +47,7 @@ fn edit(
 }
 
 /// The same message once more at the end, or before the event at `to`.
-fn repeat(history: &mut History, from: usize, to: usize, change: impl FnOnce(&mut Delivered)) {
+pub(super) fn repeat(history: &mut History, from: usize, to: usize, change: impl FnOnce(&mut Delivered)) {
     let mut entry = history[from].clone();
     entry.at = history[to.min(history.len() - 1)].at;
     if let Event::Delivered(delivered) = &mut entry.event {
@@ -64,7 +64,7 @@ fn remove_first(history: &mut History, is: impl Fn(&Event) -> bool) {
 }
 
 /// Where the last settlement of a message begins.
-fn settle(history: &History, subscription: u64, sequence: u64) -> usize {
+pub(super) fn settle(history: &History, subscription: u64, sequence: u64) -> usize {
     let is = |entry: &Entry| {
         matches!(&entry.event, Event::Invoked { request: Invoked::Settle { subscription: s, claims, .. }, .. }
             if *s == subscription && claims[0].0 == sequence)
@@ -93,7 +93,7 @@ fn drop_settle(history: &mut History, subscription: u64, sequence: u64) {
     });
 }
 
-fn receipts(history: &mut History, n: usize) -> &mut Vec<Receipt> {
+pub(super) fn receipts(history: &mut History, n: usize) -> &mut Vec<Receipt> {
     let all = history.iter_mut().filter_map(|entry| match &mut entry.event {
         Event::PublishOk { receipts, .. } => Some(receipts),
         _ => None,
@@ -101,7 +101,7 @@ fn receipts(history: &mut History, n: usize) -> &mut Vec<Receipt> {
     all.into_iter().nth(n).expect("the good history has it")
 }
 
-fn counts(history: &mut History, subscription: u64) -> &mut FinalCounts {
+pub(super) fn counts(history: &mut History, subscription: u64) -> &mut FinalCounts {
     let all = history.iter_mut().find_map(|entry| match &mut entry.event {
         Event::DrainDone { subscription: s, counts } if *s == subscription => Some(counts),
         _ => None,
@@ -109,11 +109,11 @@ fn counts(history: &mut History, subscription: u64) -> &mut FinalCounts {
     all.expect("the good history has it")
 }
 
-fn place(history: &History, is: impl Fn(&Event) -> bool) -> usize {
+pub(super) fn place(history: &History, is: impl Fn(&Event) -> bool) -> usize {
     history.iter().position(|entry| is(&entry.event)).expect("the good history has it")
 }
 
-fn change_ok(history: &History, nth: usize) -> usize {
+pub(super) fn change_ok(history: &History, nth: usize) -> usize {
     let all = history.iter().enumerate().filter(|(_, entry)| matches!(entry.event, Event::ChangeOk { .. }));
     all.map(|(index, _)| index).nth(nth).expect("the good history has it")
 }
@@ -298,10 +298,10 @@ fn attempts() -> Vec<Mutation> {
 fn deduplication() -> Vec<Mutation> {
     vec![
         ("stored twice inside the window", Rule::Deduplication, |h| {
-            receipts(h, 1)[0] = Receipt { log: 1, sequence: 8, deduplicated: false };
+            receipts(h, 1)[0] = Receipt { log: 1, sequence: 8, deduplicated: false, matched: 4 };
         }),
         ("a duplicate after the window", Rule::Deduplication, |h| {
-            receipts(h, 2)[0] = Receipt { log: 1, sequence: 7, deduplicated: true };
+            receipts(h, 2)[0] = Receipt { log: 1, sequence: 7, deduplicated: true, matched: 0 };
         }),
         ("a duplicate of another message", Rule::Deduplication, |h| receipts(h, 1)[0].sequence = 6),
         ("a duplicate without an ID", Rule::Deduplication, |h| receipts(h, 0)[1].deduplicated = true),
@@ -355,14 +355,14 @@ fn membership() -> Vec<Mutation> {
         }),
         ("a deleted subscription is back after a crash", Rule::Membership, |h| {
             let at = h[h.len() - 1].at;
-            let found = Event::Found { rules: rules(12, 3), paused: false };
+            let found = Event::Found { rules: rules(12, 3), paused: false, position: 4 };
             let events = [Event::Crash, Event::Restart, found];
             h.extend(events.map(|event| Entry { line: 0, at, event }));
         }),
         ("a pause is forgotten by a crash", Rule::Membership, |h| {
             let index = change_ok(h, 0) + 1;
             let at = h[index].at;
-            let found = Event::Found { rules: rules(10, 3), paused: false };
+            let found = Event::Found { rules: rules(10, 3), paused: false, position: 4 };
             for event in [found, Event::Restart, Event::Crash] {
                 h.insert(index, Entry { line: 0, at, event });
             }
