@@ -113,11 +113,11 @@ fn check_sum(
     let from = |sequence: Sequence| messages.places.range((rules.log, sequence)..(rules.log, Sequence::MAX));
     let verdict = |sequence: Sequence| subscription.verdict(messages, sequence, u64::MAX);
     // What was let in and has left the queue since is in no figure, unless it was over by then.
-    let counted = |sequence: Sequence| verdict(sequence).must || subscription.is_over(sequence);
+    let counted = |sequence: Sequence| verdict(sequence).must || subscription.is_over(sequence, u64::MAX);
     let durable = from(rules.required_from).filter(|(_, place)| place.durable);
     let least = durable.filter(|((_, sequence), _)| counted(*sequence)).count() as u64;
     let possible = from(rules.allowed_from).filter(|((_, sequence), _)| verdict(*sequence).might);
-    let most = (possible.count() + messages.unplaced()) as u64;
+    let most = possible.count() as u64 + messages.unplaced_for(&subscription.policies);
     let sum = counts.acked
         + counts.backlog
         + counts.dead_letters

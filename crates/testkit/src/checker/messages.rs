@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Rule, Violation};
+use super::{Rule, Violation, policies::Policies};
 use crate::history::{Call, DedupId, Delivered, Log, Message, Receipt, Sequence, Uid};
 
 /// What is known of one message.
@@ -37,6 +37,8 @@ pub(crate) struct Place {
     /// Said to be durable.
     pub(crate) durable: bool,
     dedup: Option<DedupId>,
+    /// The line from which on the message is known to be there; 0 if it is not known which.
+    pub(crate) since: u64,
     line: u64,
 }
 
@@ -221,6 +223,9 @@ impl Messages {
             let what = format!("message {uid} stood for one with another deduplication ID");
             out.push(Violation::new(Rule::Deduplication, what, &[place.line, line]));
         }
+        if place.uid.is_none() {
+            place.since = line;
+        }
         place.uid = Some(uid);
         place.line = line;
         known.place = Some((log, sequence));
@@ -287,12 +292,18 @@ impl Messages {
     /// Which message has the place is not known, and one of those that may have it may be expired.
     pub(crate) fn may_be_expired_unseen(&self, log: Log, sequence: Sequence, at: u64) -> bool {
         let Some(Place { uid: None, dedup, .. }) = self.places.get(&(log, sequence)) else { return false };
-        let unseen = self.known.values().filter(|known| known.fate == Fate::Unknown && known.place.is_none());
-        unseen.filter(|known| known.message.dedup == *dedup).any(|known| self.may_be_expired(log, known, at))
+        self.unplaced()
+            .filter(|known| known.message.dedup == *dedup)
+            .any(|known| self.may_be_expired(log, known, at))
     }
 
     /// Messages whose place nobody has learned and that may have one.
-    pub(crate) fn unplaced(&self) -> usize {
-        self.known.values().filter(|known| known.fate == Fate::Unknown && known.place.is_none()).count()
+    fn unplaced(&self) -> impl Iterator<Item = &Known> {
+        self.known.values().filter(|known| known.fate == Fate::Unknown && known.place.is_none())
+    }
+
+    /// How many of these a subscription with these policies may have.
+    pub(crate) fn unplaced_for(&self, policies: &Policies) -> u64 {
+        self.unplaced().filter(|known| policies.may_ever_let_in(known.message.kind)).count() as u64
     }
 }

@@ -49,6 +49,8 @@ pub struct Checker {
     changes: HashMap<Call, Invoked>,
     dead_letters: HashSet<(SubscriptionUid, Sequence)>,
     doubts: Doubts,
+    /// Who is asked for figures, and since which line.
+    figures: HashMap<Call, (SubscriptionUid, u64)>,
     drained: Vec<(SubscriptionUid, FinalCounts, u64, u64)>,
     violations: Vec<Violation>,
 }
@@ -98,10 +100,7 @@ impl Checker {
                 self.subscriptions.values_mut().for_each(|subscription| subscription.crashed(line));
             }
             Event::DeadLetter { subscription, sequence } => self.dead_letter(*subscription, *sequence, line),
-            Event::Backlog { subscription, backlog } => {
-                let Some(subscription) = self.subscriptions.get(subscription) else { return };
-                backlog::check(subscription, &self.messages, *backlog, line, at, &mut self.violations);
-            }
+            Event::FiguresOk { call, backlog } => self.figures(*call, *backlog, line, at),
             Event::DrainDone { subscription, counts } => {
                 self.drained.push((*subscription, *counts, line, at));
             }
@@ -133,6 +132,9 @@ impl Checker {
             Invoked::DeleteTopic { log } => {
                 self.of_log(*log)
                     .for_each(|found| found.deleting_since = found.deleting_since.or(Some(line)));
+            }
+            Invoked::Figures { subscription } => {
+                self.figures.insert(call, (*subscription, line));
             }
             Invoked::Subscribe => self.doubts.subscribing(call, line),
             Invoked::Unsubscribe { subscription } => self.with(*subscription, |found| {
@@ -230,6 +232,13 @@ impl Checker {
             }),
             _ => {}
         }
+    }
+
+    fn figures(&mut self, call: Call, backlog: u64, line: u64, at: u64) {
+        let Some((subscription, begun)) = self.figures.remove(&call) else { return };
+        let Some(subscription) = self.subscriptions.get(&subscription) else { return };
+        let asked = backlog::Asked { begun, line, at };
+        backlog::check(subscription, &self.messages, backlog, asked, &mut self.violations);
     }
 
     fn delivered(&mut self, delivered: &Delivered, line: u64, at: u64) {

@@ -60,7 +60,7 @@ pub(crate) struct Subscription {
     pub(crate) seeks: HashMap<Call, u64>,
     pub(crate) sought: bool,
     /// The line of the latest answer to a seek: what was asked for before it may have been undone by it.
-    sought_line: u64,
+    pub(crate) sought_line: u64,
     /// Where it is after a seek is not known.
     pub(crate) adrift: bool,
     pub(crate) found: bool,

@@ -120,11 +120,11 @@ pub enum Event {
         /// Which message.
         sequence: Sequence,
     },
-    /// What the subscription said of its backlog when no call was under way.
-    Backlog {
-        /// Whose.
-        subscription: SubscriptionUid,
-        /// Neither settled nor dead-lettered.
+    /// A subscription's figures.
+    FiguresOk {
+        /// Which call.
+        call: Call,
+        /// Messages neither settled nor dead-lettered.
         backlog: u64,
     },
     /// The subscription's own figures after the drain.
@@ -180,6 +180,11 @@ pub enum Invoked {
         /// Which.
         subscription: SubscriptionUid,
     },
+    /// Say its figures.
+    Figures {
+        /// Which.
+        subscription: SubscriptionUid,
+    },
     /// Delete the topic and all its subscriptions.
     DeleteTopic {
         /// Its incarnation.
@@ -205,6 +210,7 @@ impl Invoked {
             Self::Unsubscribe { subscription }
             | Self::SetPaused { subscription, .. }
             | Self::Seek { subscription }
+            | Self::Figures { subscription }
             | Self::Settle { subscription, .. } => Some(*subscription),
             Self::Update { rules, .. } => Some(rules.subscription),
             Self::Publish { .. } | Self::Subscribe | Self::DeleteTopic { .. } => None,

@@ -17,7 +17,8 @@ impl World {
     pub(crate) async fn drain(&mut self) {
         self.finish_calls().await;
         self.hands.clear();
-        self.record_backlogs().await;
+        (0..self.names.len()).for_each(|index| self.ask_for_figures(index));
+        self.finish_calls().await;
         for index in 0..self.names.len() {
             if let Some(uid) = self.names[index].uid.filter(|_| !self.names[index].busy) {
                 self.set_paused(index, uid, false);
@@ -83,16 +84,6 @@ impl World {
             backlog += stats.map_or(0, |stats| stats.backlog);
         }
         backlog
-    }
-
-    async fn record_backlogs(&mut self) {
-        for index in 0..self.names.len() {
-            let (broker, name) = (self.broker().clone(), self.names[index].name.clone());
-            let Some(uid) = self.names[index].uid else { continue };
-            let stats = self.drive(Box::pin(async move { broker.subscription_stats(&name).await })).await;
-            let Ok(stats) = stats else { continue };
-            self.record(Event::Backlog { subscription: uid.0, backlog: stats.backlog });
-        }
     }
 
     async fn record_counts(&mut self) {

@@ -18,6 +18,7 @@ mod consume;
 mod contents;
 mod drain;
 mod elsewhere;
+mod figures;
 mod lookup;
 mod publish;
 mod random;

@@ -128,7 +128,7 @@ impl World {
     }
 
     fn turn(&mut self) {
-        match self.random.weighted(&[40, 14, 16, 22, 4, 8, 2, 2, 3]) {
+        match self.random.weighted(&[40, 14, 16, 22, 4, 8, 2, 2, 3, 5]) {
             0 => self.poll_one(),
             1 if self.ops.len() < CALLS => self.publish(),
             2 if self.ops.len() < CALLS => self.pull(),
@@ -144,6 +144,10 @@ impl World {
                 }
             }
             8 => self.change(),
+            9 if self.ops.len() < CALLS => {
+                let index = self.random.index(self.names.len());
+                self.ask_for_figures(index);
+            }
             _ => self.poll_one(),
         }
     }

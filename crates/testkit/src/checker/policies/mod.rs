@@ -1,7 +1,8 @@
 //! The filter policies of one subscription, and from where on each decides.
 //!
 //! A change takes effect at a position of the log. One that was answered is *fixed* there. One that was not may or may not have taken
-//! effect, at any position since it was asked for: it *floats*, until a look after a crash tells.
+//! effect, at any position since it was asked for: it *floats*, until a look after a crash tells. It may have been in effect until the
+//! crash, and have been *undone* by it.
 
 mod verdict;
 
@@ -34,6 +35,8 @@ pub(crate) struct Step {
     after: Sequence,
     until: Sequence,
     what: What,
+    /// The crash before `ended` undid it.
+    undone: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +60,7 @@ impl Policies {
     pub(crate) fn begin(&mut self, call: Call, what: What, after: Sequence, line: u64) {
         self.mixed |= matches!(what, What::Policy { lets_in, .. } if lets_in != self.first);
         let (ended, until) = (u64::MAX, Sequence::MAX);
-        self.floating.push(Step { call, begun: line, ended, after, until, what });
+        self.floating.push(Step { call, begun: line, ended, after, until, what, undone: false });
     }
 
     /// It did not happen.
@@ -91,17 +94,20 @@ impl Policies {
     /// After a crash this policy is in force, and `position` is where the latest change took effect. False if that cannot be.
     pub(crate) fn seen(&mut self, lets_in: Kinds, position: Sequence, line: u64) -> bool {
         let known = self.fixed.last().map_or((self.created, 0), |last| (last.until, last.ended));
-        let (open, closed) = self.floating.drain(..).partition(|step: &Step| step.ended == u64::MAX);
+        let (open, closed): (Vec<_>, _) =
+            self.floating.drain(..).partition(|step: &Step| step.ended == u64::MAX);
         self.floating = closed;
-        let mut open: Vec<Step> = open;
-        if position <= known.0 {
-            // What was asked for after the latest change known was answered would have come behind it.
-            open.retain(|step| step.begun < known.1);
-        } else if let [one] = open[..] {
-            self.fix(Step { ended: line, ..one }, position);
-            open.clear();
+        match open[..] {
+            [one] if position > known.0 => self.fix(Step { ended: line, ..one }, position),
+            _ => {
+                // What was asked for after the latest change known was answered would have come behind it.
+                let may_be = |step: &&Step| position > known.0 || step.begun < known.1;
+                let lasting =
+                    open.iter().filter(may_be).map(|step| Step { ended: line, until: position, ..*step });
+                self.floating.extend(lasting);
+                self.floating.extend(open.iter().map(|step| step.undone(line)));
+            }
         }
-        self.floating.extend(open.into_iter().map(|step| Step { ended: line, until: position, ..step }));
         let possible = self.fold(Case { kind: 0, sequence: Sequence::MAX, line });
         let seen = Step {
             call: 0,
@@ -110,6 +116,7 @@ impl Policies {
             after: position,
             until: position,
             what: What::Seen(lets_in),
+            undone: false,
         };
         self.fix(seen, position);
         position >= known.0 && possible.iter().any(|state| state.in_force == lets_in)
@@ -130,10 +137,16 @@ impl Policies {
         }
     }
 
+    /// One of the policies that it has or had, or was to have, does.
+    pub(crate) fn may_ever_let_in(&self, kind: Kind) -> bool {
+        let lets = |step: &Step| matches!(step.what, What::Policy { lets_in, .. } if lets_in.has(kind));
+        self.first.has(kind) || self.fixed.iter().chain(&self.floating).any(lets)
+    }
+
     /// Everything that may be the case after the last change.
     fn fold(&self, case: Case) -> Vec<State> {
         let mut states = vec![State::new(self.first)];
-        let asked = |step: &&Step| step.begun < case.line;
+        let asked = |step: &&Step| step.begun < case.line && !(step.undone && step.ended <= case.line);
         let mut since = 0;
         for step in self.fixed.iter().filter(asked) {
             let floating = self.floating.iter().filter(asked);
@@ -145,5 +158,12 @@ impl Policies {
         case.drift(&mut states, self.floating.iter().filter(asked).filter(|other| other.ended > since));
         states.iter_mut().for_each(|state| state.accept(case.kind));
         states
+    }
+}
+
+impl Step {
+    /// It may have been in effect until a crash before `line`. Nothing that was accepted after it has outlived that.
+    fn undone(self, line: u64) -> Self {
+        Self { ended: line, after: Sequence::MAX, undone: true, ..self }
     }
 }

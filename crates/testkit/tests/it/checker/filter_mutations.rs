@@ -35,7 +35,7 @@ fn crash(history: &History, n: usize) -> usize {
 
 fn backlog(history: &mut History, n: usize) -> &mut u64 {
     let all = history.iter_mut().filter_map(|entry| match &mut entry.event {
-        Event::Backlog { backlog, .. } => Some(backlog),
+        Event::FiguresOk { backlog, .. } => Some(backlog),
         _ => None,
     });
     all.into_iter().nth(n).expect("the good history has it")
@@ -58,6 +58,20 @@ fn found(history: &mut History, subscription: u64, n: usize) -> (&mut Kinds, &mu
         _ => None,
     });
     all.into_iter().nth(n).expect("the good history has it")
+}
+
+/// Those in the history of the seek that a crash undoes.
+pub(crate) fn of_undone_seek() -> Vec<Mutation> {
+    vec![
+        ("what the seek would have brought comes after the crash", Rule::Filter, |h| {
+            repeat(h, delivery(h, 20, 6, 1), h.len(), |_| {});
+        }),
+        ("what the seek brings comes before it is asked for", Rule::Filter, |h| {
+            let from = delivery(h, 20, 6, 1);
+            let entry = h.remove(from);
+            h.insert(from - 1, entry);
+        }),
+    ]
 }
 
 fn leaks() -> Vec<Mutation> {

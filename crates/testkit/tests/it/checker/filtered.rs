@@ -28,6 +28,21 @@ pub(crate) fn history(takes_effect: bool) -> Vec<Entry> {
     writer.recorder.into_entries()
 }
 
+/// A seek that a crash undoes, and what it brought before that. The change that is kept before it has position 7.
+pub(crate) fn undone_seek() -> Vec<Entry> {
+    let mut writer = Writer::default();
+    writer.start();
+    writer.accept(5, 0, 3);
+    writer.accept(6, 1, 1);
+    writer.change_policy(ONE, false, 7);
+    writer.consume(20, &[5]);
+    let call = writer.invoke(Invoked::Seek { subscription: 20 });
+    writer.deliver(20, 6, 6, 1, true);
+    writer.record(Event::Unknown { call });
+    writer.find(&[(20, ONE, 7), (21, Kinds::ALL, 3), (22, FIRST, 4)]);
+    writer.recorder.into_entries()
+}
+
 fn of(subscription: u64, lets_in: Kinds) -> SubscriptionRules {
     let created = subscription - 18;
     SubscriptionRules { required_from: created + 1, allowed_from: created, lets_in, ..rules(subscription, 3) }
@@ -82,15 +97,20 @@ impl Writer {
         self.change_policy(THIRD, true, 13);
         self.accept(15, 1, 1);
         self.accept(16, 0, 3);
-        self.record(Event::Backlog { subscription: 20, backlog: 2 });
+        self.ask_for_figures(2);
         self.consume(20, &[12, 16]);
+    }
+
+    fn ask_for_figures(&mut self, backlog: u64) {
+        let call = self.invoke(Invoked::Figures { subscription: 20 });
+        self.record(Event::FiguresOk { call, backlog });
     }
 
     fn seek_back(&mut self) {
         let call = self.invoke(Invoked::Seek { subscription: 20 });
         let sought = Some(Sought { allowed_from: 8, required_from: 8 });
         self.record(Event::ChangeOk { call, position: Some(17), sought });
-        self.record(Event::Backlog { subscription: 20, backlog: 3 });
+        self.ask_for_figures(3);
         self.consume(20, &[8]);
         for sequence in [12, 16] {
             let lease = self.deliver(20, sequence, sequence, 1, false);
@@ -115,12 +135,15 @@ impl Writer {
     }
 
     fn crash(&mut self, took_effect: bool) {
+        let (lets_in, position) = if took_effect { (ONE, 18) } else { (FIRST, 4) };
+        self.find(&[(20, THIRD, 17), (21, Kinds::ALL, 3), (22, lets_in, position)]);
+    }
+
+    /// A crash, and what is there after it.
+    fn find(&mut self, there: &[(u64, Kinds, u64)]) {
         self.record(Event::Crash);
         self.record(Event::Restart);
-        let (lets_in, position) = if took_effect { (ONE, 18) } else { (FIRST, 4) };
-        for (subscription, lets_in, position) in
-            [(20, THIRD, 17), (21, Kinds::ALL, 3), (22, lets_in, position)]
-        {
+        for &(subscription, lets_in, position) in there {
             self.record(Event::Found { rules: of(subscription, lets_in), paused: false, position });
         }
         self.record(Event::FoundAll);

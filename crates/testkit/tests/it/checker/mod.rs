@@ -9,8 +9,8 @@ use testkit::checker::check;
 
 type History = Vec<testkit::history::Entry>;
 
-fn all_good() -> [History; 3] {
-    [good::history(), filtered::history(true), filtered::history(false)]
+fn all_good() -> [History; 4] {
+    [good::history(), filtered::history(true), filtered::history(false), filtered::undone_seek()]
 }
 
 #[test]
@@ -62,4 +62,5 @@ fn each_planted_fault_in_filtering_is_found() {
     let all = filter_mutations::all();
     assert!(all.len() >= 30, "{} mutations", all.len());
     find_each(|| filtered::history(true), all);
+    find_each(filtered::undone_seek, filter_mutations::of_undone_seek());
 }
