@@ -8,7 +8,7 @@
 //! - It ends: a drain takes `shutdown_timeout` at most, plus the time for a last checkpoint.
 //! - Nothing here touches the process (signals, exit codes, the log): tests and other programs run it as it is.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use broker::{Broker, OpenError};
 use journal::{Health, Journal, JournalError};
@@ -67,6 +67,14 @@ pub enum RunError {
     /// Another process has the data directory. Nothing in it was touched.
     #[error("the data directory {0} is in use by another process")]
     InUse(String),
+    /// The data directory cannot be used. Nothing was changed.
+    #[error("cannot use the data directory {}: {error}", directory.display())]
+    DataDir {
+        /// Which.
+        directory: PathBuf,
+        /// The operating system's answer.
+        error: String,
+    },
     /// The log could not be opened or read back. Nothing was changed.
     #[error("cannot open the broker: {0}")]
     Open(OpenError),
@@ -134,7 +142,12 @@ async fn life(
 
 async fn recover(process: &Process) -> Result<Broker, RunError> {
     let started = process.clock.now();
-    let journal = engine::open(process).await.map_err(|error| cannot_open(error.into()))?;
+    let journal = engine::open(process).await.map_err(|error| match error {
+        JournalError::Io(cause) => {
+            RunError::DataDir { directory: process.config.data_dir.clone(), error: cause.to_string() }
+        }
+        error => cannot_open(error.into()),
+    })?;
     let broker = recover_from(journal, process).await?;
     let took = process.clock.now().since(started);
     observe::broker(&process.metrics, &broker, took);

@@ -35,6 +35,15 @@ fn a_flag_goes_before_the_environment_before_the_file_before_the_default() {
 }
 
 #[test]
+fn localhost_is_the_loopback_address_and_no_other_name_is_looked_up() {
+    let listen = |text: &str| load("", &[], vec![flag("listen", text)]).map(|loaded| loaded.config.listen);
+    assert_eq!(listen("localhost:50051").unwrap().to_string(), "127.0.0.1:50051");
+    for wrong in ["localhost", "localhost:", "localhost:x", ":50051", "example.org:50051"] {
+        assert!(listen(wrong).unwrap_err().contains("must be an IP address (or localhost)"), "{wrong}");
+    }
+}
+
+#[test]
 fn the_environment_can_name_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("fanfare.toml");

@@ -40,8 +40,11 @@ impl Value for PathBuf {
 
 impl Value for SocketAddr {
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse()
-            .map_err(|_| format!("is {text:?}, must be an IP address and a port, such as 127.0.0.1:50051"))
+        // Nothing else is looked up: what a name stands for can differ from one start to the next.
+        let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+        numeric.as_deref().unwrap_or(text).parse().map_err(|_| {
+            format!("is {text:?}, must be an IP address (or localhost) and a port, such as 127.0.0.1:50051")
+        })
     }
 
     fn show(&self) -> String {

@@ -108,6 +108,17 @@ async fn a_second_process_on_the_same_directory_ends_with_code_3_and_says_why() 
 }
 
 #[test]
+fn a_data_directory_that_cannot_be_used_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a file");
+    std::fs::write(&file, "").unwrap();
+    let (status, log) = Process::start(&file.join("data")).end();
+    assert_eq!(status.code(), Some(1), "{log:?}");
+    let said = log.last().unwrap()["message"].as_str().unwrap();
+    assert!(said.contains("cannot use the data directory") && said.contains("a file/data"), "{said}");
+}
+
+#[test]
 fn a_wrong_setting_ends_it_with_code_2_before_anything_is_touched() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
