@@ -171,6 +171,6 @@ mod tests {
             assert!(<Duration as Value>::parse(bad).unwrap_err().contains("such as 30s"), "{bad:?}");
         }
         assert_eq!(Engine::parse("Disk").unwrap_err(), "is \"Disk\", must be one of disk, memory");
-        assert!(SocketAddr::parse("localhost:1").unwrap_err().contains("IP address"));
+        assert!(SocketAddr::parse("example.org:1").unwrap_err().contains("IP address"));
     }
 }
