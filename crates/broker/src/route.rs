@@ -16,7 +16,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Weak,
-        atomic::{AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
 };
 
@@ -42,6 +42,10 @@ pub(crate) struct Route {
     subscriptions: AtomicU32,
     /// Those with consumers that wait for the next match.
     pub(crate) waiting: Waiting,
+    /// Somebody waits, or did once: matches are news.
+    is_awaited: AtomicBool,
+    /// The topic's news have it, or will in a moment.
+    is_news: AtomicBool,
     /// Matches in all lists of the broker.
     listed: Arc<AtomicUsize>,
 }
@@ -92,6 +96,8 @@ impl Route {
             list: Mutex::new(list),
             subscriptions: AtomicU32::new(0),
             waiting: Mutex::default(),
+            is_awaited: AtomicBool::new(false),
+            is_news: AtomicBool::new(false),
             listed: listed.clone(),
         })
     }
@@ -109,7 +115,7 @@ impl Route {
         self.subscriptions.load(Ordering::Relaxed)
     }
 
-    /// Lists a match. True if it is the first since somebody was told.
+    /// Lists a match. True if the topic's news have to have this route now.
     pub(crate) fn push(&self, sequence: Sequence, capacity: usize) -> bool {
         let mut list = self.list.lock();
         list.matched += 1;
@@ -119,9 +125,21 @@ impl Route {
         }
         list.sequences.push_back(sequence);
         self.listed.fetch_add(1, Ordering::Relaxed);
-        let news = list.untold.is_none();
         list.untold.get_or_insert(sequence);
-        news
+        drop(list);
+        self.is_awaited.load(Ordering::Relaxed) && self.becomes_news()
+    }
+
+    /// Somebody has come to wait. True if the topic's news have to have this route now, because of a match that was listed before.
+    pub(crate) fn awaited(&self) -> bool {
+        self.is_awaited.store(true, Ordering::Relaxed);
+        // Whoever lists a match after this lock sees that somebody waits.
+        let untold = self.list.lock().untold.is_some();
+        untold && self.becomes_news()
+    }
+
+    fn becomes_news(&self) -> bool {
+        !self.is_news.swap(true, Ordering::AcqRel)
     }
 
     /// Matches ever listed.
@@ -148,13 +166,15 @@ impl Route {
         (from >= list.complete_from).then(|| (before(end).saturating_sub(before(from))) as u64)
     }
 
-    /// Wakes those who wait if there is a match below `readable` that they were not told of. True once there is nothing to tell.
+    /// Wakes those who wait if there is a match below `readable` that they were not told of. False if the route is news no longer.
     pub(crate) fn tell(&self, readable: Position) -> bool {
+        // First, so that a match listed from here on makes it news again.
+        self.is_news.store(false, Ordering::Release);
         let (news, done) = self.list.lock().told(readable);
         if news {
             wake(&self.waiting);
         }
-        done
+        !done && self.becomes_news()
     }
 }
 
@@ -227,14 +247,24 @@ mod tests {
     #[test]
     fn a_match_is_told_once_it_is_readable_and_only_once() {
         let route = route();
-        assert!(route.tell(100), "nothing to tell");
+        assert!(!route.awaited(), "nothing to tell");
         assert!(route.push(5, 8));
-        assert!(!route.push(9, 8));
+        assert!(!route.push(9, 8), "it is news already");
         assert_eq!(route.list.lock().told(5), (false, false));
-        assert_eq!(route.list.lock().told(6), (true, false));
+        assert!(route.tell(6), "there is more to tell later");
         assert_eq!(route.list.lock().told(9), (false, false));
-        assert_eq!(route.list.lock().told(10), (true, true));
+        assert!(!route.tell(10));
         assert!(route.push(11, 8));
+    }
+
+    #[test]
+    fn a_match_is_news_for_who_comes_to_wait_before_it_is_readable() {
+        let route = route();
+        assert!(!route.push(5, 8), "nobody waits");
+        assert!(route.awaited());
+        assert!(!route.awaited(), "it is news already");
+        assert!(!route.tell(6));
+        assert!(!route.awaited());
     }
 
     #[test]

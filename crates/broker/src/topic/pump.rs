@@ -31,6 +31,10 @@ impl Topic {
         if !subscription.listed.swap(true, Ordering::AcqRel) {
             waiting.push(Arc::downgrade(subscription));
         }
+        drop(waiting);
+        if let Some(filter) = filter {
+            self.routing.awaits(filter);
+        }
     }
 
     /// It gets other messages from now on: takes it off the list that it is on. Under the subscription's lock.

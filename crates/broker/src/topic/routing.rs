@@ -204,9 +204,16 @@ impl Routing {
         routes.map(|route| route.subscriptions()).sum()
     }
 
+    /// Somebody has come to wait for matches.
+    pub(crate) fn awaits(&self, filter: &Filter) {
+        if filter.route.awaited() {
+            self.news.lock().push(filter.route.clone());
+        }
+    }
+
     /// Wakes whoever waits for a match that is readable by now.
     pub(crate) fn tell(&self, readable: Position) {
-        self.news.lock().retain(|route| !route.tell(readable));
+        self.news.lock().retain(|route| route.tell(readable));
     }
 
     /// What there is to compare with later, for one policy.
