@@ -16,14 +16,14 @@
 //! - Filters: a re-evaluation leaves what is in hand, what is unread, or what comes into hand while it decides; a replay keeps what was
 //!   re-evaluated; a kept backlog is decided by the new policy; eras outlive a seek, or the seek lets in everything before it; a checkpoint
 //!   leaves out the eras; publishers do not notice a policy that joins, or are told of duplicates; unread messages of an era are not
-//!   counted down, or not counted again when a policy more narrows them.
+//!   counted down, or not counted again when a policy more narrows them, or counted without regard to what is read meanwhile.
 //!
 //! Found only beyond 80 or 900 seeds: a replay forgets the places of what was carried. Not found within 1,300, because it takes a crash
 //! between two steps of one round, but by tests of their own in `crates/broker/tests/it/retention.rs`: a segment goes before what made it
 //! unneeded is durable; one goes though a recovery may begin to read there. Equivalent: a deduplication window looked up
 //! twice as long (what is older is dropped first); a leased message stays in the walk of the ready ones (its state is looked at).
-//! Not found either: a count of an era that takes no account of what is read meanwhile; a re-evaluation that takes out what was settled
-//! while it decided; messages settled ahead of the cursor that a policy is asked about again. Equivalent: publishers do not notice a
+//! Not found within 900: a re-evaluation says of what was settled while it decided that it left; a policy is asked again about what is
+//! settled ahead of the cursor; a new list of matches says that it reaches back to the beginning. Equivalent: publishers do not notice a
 //! policy that leaves (it has no route).
 
 use std::collections::BTreeMap;
