@@ -48,8 +48,12 @@ impl Broker {
     ) -> Result<SubscriptionInfo, CreateSubscriptionError> {
         let _name = self.inner.lock_name(&name).await;
         if let Ok(existing) = self.subscription(&name) {
-            let same = existing.topic == *topic && existing.settings == settings;
-            return if same { Ok(existing) } else { Err(CreateSubscriptionError::Exists(name)) };
+            if existing.topic != *topic || existing.settings != settings {
+                return Err(CreateSubscriptionError::Exists(name));
+            }
+            // Its settings may have become these by a change that is still on its way to the disk.
+            self.inner.topic(topic)?.wait_durable(existing.position).await?;
+            return Ok(existing);
         }
         let topic = self.inner.topic(topic)?;
         let created = topic.subscribe(name.clone(), settings, start).await?;

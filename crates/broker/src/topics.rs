@@ -61,12 +61,15 @@ impl Broker {
     ) -> Result<TopicInfo, CreateTopicError> {
         let mut catalog = self.inner.catalog.lock().await;
         if let Ok(existing) = self.inner.topic(&name) {
-            let existing = existing.info();
-            return if existing.settings == settings {
-                Ok(existing)
-            } else {
-                Err(CreateTopicError::Exists(name))
-            };
+            let info = existing.info();
+            if info.settings != settings {
+                return Err(CreateTopicError::Exists(name));
+            }
+            // The settings may have become these by a change that is still on its way to the disk.
+            if info.position < existing.state.lock().end {
+                existing.wait_durable(info.position).await?;
+            }
+            return Ok(info);
         }
         if self.inner.topics.len() >= limits::TOPICS {
             return Err(CreateTopicError::TooMany { limit: limits::TOPICS });

@@ -19,9 +19,11 @@ impl Subscription {
     ) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
         let topic = self.topic()?;
         let record = if paused { Record::Paused } else { Record::Resumed };
+        let mut latest = 0;
         let appended = topic
             .retry_when_busy(|| {
                 let mut state = self.lock()?;
+                latest = state.position;
                 if state.queue.is_paused() == paused {
                     return Ok(Ok(None));
                 }
@@ -29,8 +31,10 @@ impl Subscription {
                 Ok::<_, UpdateSubscriptionError>(self.change(&topic, &mut state, now, &record, 0).map(Some))
             })
             .await?;
-        if let Some(appended) = appended {
-            appended.durable.wait().await.map_err(Unavailable::Poisoned)?;
+        match appended {
+            Some(appended) => appended.durable.wait().await.map_err(Unavailable::Poisoned)?,
+            // It was so already, by a change that may still be on its way to the disk.
+            None => topic.wait_durable(latest).await?,
         }
         Ok(self.info()?)
     }

@@ -1,7 +1,7 @@
 //! A caller that goes away half-way leaves memory and log saying the same.
 
 use broker::{BacklogAction, StartPosition};
-use types::{SubscriptionSettings, TopicSettings};
+use types::{Labels, SubscriptionSettings, TopicSettings};
 
 use crate::fixture::{Fixture, ready, sub, topic};
 
@@ -79,4 +79,43 @@ async fn changes_at_once_with_different_fields_are_all_made() {
     tasks.join_all().await;
     assert_eq!(fixture.broker.topic(&topic()).unwrap().settings.labels.len(), 20);
     assert_eq!(fixture.broker.subscription(&sub("a")).unwrap().settings.labels.len(), 20);
+}
+
+#[tokio::test]
+async fn creating_what_exists_is_answered_only_once_its_settings_are_durable() {
+    let mut fixture = Fixture::with_subscription(SubscriptionSettings::default()).await;
+    let labelled = Labels::from([("l".to_owned(), String::new())]);
+    let topic_settings = TopicSettings { labels: labelled.clone(), ..TopicSettings::default() };
+    let settings = SubscriptionSettings { labels: labelled.clone(), ..SubscriptionSettings::default() };
+    fixture.journal.hold();
+    let broker = fixture.broker.clone();
+    let orders = topic();
+    let update = broker.update_topic(&orders, |s| s.labels.clone_from(&labelled));
+    assert!(ready(update).await.is_none());
+    let name = sub("a");
+    let update = broker.update_subscription(&name, |s| s.labels.clone_from(&labelled), BacklogAction::Keep);
+    assert!(ready(update).await.is_none());
+    assert!(ready(broker.create_topic(topic(), topic_settings.clone())).await.is_none());
+    let start = StartPosition::Latest;
+    let again = broker.create_subscription(sub("a"), &orders, settings.clone(), start);
+    assert!(ready(again).await.is_none());
+    fixture.crash().await;
+    assert_eq!(fixture.broker.topic(&topic()).unwrap().settings, TopicSettings::default());
+    assert_eq!(fixture.broker.subscription(&sub("a")).unwrap().settings, SubscriptionSettings::default());
+}
+
+#[tokio::test]
+async fn pausing_what_is_paused_is_answered_only_once_the_first_pause_is_durable() {
+    let mut fixture = Fixture::with_subscription(SubscriptionSettings::default()).await;
+    let name = sub("a");
+    fixture.journal.hold();
+    assert!(ready(fixture.broker.pause(&name)).await.is_none());
+    let answered = ready(fixture.broker.pause(&name)).await;
+    assert!(answered.is_none(), "{answered:?} before the disk has it");
+    fixture.crash().await;
+    assert!(!fixture.broker.subscription(&name).unwrap().paused, "nobody was told that it is paused");
+    fixture.broker.pause(&name).await.unwrap();
+    fixture.broker.pause(&name).await.unwrap();
+    fixture.crash().await;
+    assert!(fixture.broker.subscription(&name).unwrap().paused);
 }
