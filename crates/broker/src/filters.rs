@@ -99,12 +99,19 @@ impl Topic {
         let end = self.visible();
         let first = self.first_of_last(messages, end).await?;
         let mut verdicts = Vec::with_capacity(messages);
-        self.each_block(first, end, |block| {
-            for (frame, (sequence, message)) in messages_of(block, first, end) {
+        let mut at = first;
+        while at < end {
+            let block = self.read_block(at).await?;
+            for (frame, (sequence, message)) in messages_of(&block, first, end) {
                 verdicts.push(self.verdict(policy, sequence, message, frame.at));
+                // A hostile policy takes long over one message: between two the caller can give up.
+                tokio::task::yield_now().await;
             }
-        })
-        .await?;
+            if block.end <= at {
+                break;
+            }
+            at = block.end;
+        }
         Ok(verdicts)
     }
 
@@ -122,25 +129,6 @@ impl Topic {
             }
         }
         Ok(low)
-    }
-
-    async fn each_block(
-        &self,
-        from: Position,
-        end: Position,
-        mut look: impl FnMut(&Block),
-    ) -> Result<(), Unavailable> {
-        let mut at = from;
-        while at < end {
-            let block = self.read_block(at).await?;
-            look(&block);
-            if block.end <= at {
-                break;
-            }
-            at = block.end;
-            tokio::task::yield_now().await;
-        }
-        Ok(())
     }
 }
 

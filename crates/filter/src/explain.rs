@@ -37,13 +37,16 @@ impl Policy {
     }
 }
 
+/// Characters of a path that are shown: attributes' names and sane keys are found again by theirs.
+const PATH_CHARACTERS: usize = 1_000;
+
 impl Mismatch {
     fn whole(reason: impl Into<String>) -> Self {
         Self { path: String::new(), reason: reason.into() }
     }
 
     fn at(path: &[Box<str>], reason: String) -> Self {
-        Self { path: words::cut(&path.join(".")), reason }
+        Self { path: words::cut_at(PATH_CHARACTERS, &path.join(".")), reason }
     }
 }
 

@@ -29,13 +29,16 @@ mod scratch;
 mod slab;
 mod verify;
 
-use hashbrown::HashTable;
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashTable};
 use smallvec::SmallVec;
 use types::FilterScope;
 
 use crate::paths::Hashes;
+use crate::policy::Leaf;
 use crate::{Attribute, Content, Policy};
-use half::{AlternativeId, Half};
+use half::{AlternativeId, Half, LeafHashes};
 use scratch::Scratch;
 use slab::Slab;
 
@@ -92,7 +95,8 @@ impl Index {
 
     /// Adds a policy, or one more holder of an equal one.
     pub fn add(&mut self, policy: &Policy) -> ClassId {
-        let hash = self.hashes.of(policy);
+        let leaves = leaf_hashes(&self.hashes, policy);
+        let hash = self.hashes.of(&(policy.scope, &leaves));
         let same = |(other, class): &(u64, ClassId)| {
             *other == hash && self.classes.get(class.0).is_some_and(|class| class.policy == *policy)
         };
@@ -106,8 +110,9 @@ impl Index {
         let class = ClassId(self.classes.insert(entry));
         self.by_hash.insert_unique(hash, (hash, class), |(hash, _)| *hash);
         let half = half(&mut self.attributes, &mut self.body, policy.scope);
+        let alternatives = policy.alternatives.iter().zip(&leaves);
         let alternatives =
-            policy.alternatives.iter().map(|alternative| half.add(class, alternative)).collect();
+            alternatives.map(|(alternative, leaves)| half.add(class, alternative, leaves)).collect();
         if let Some(entry) = self.classes.get_mut(class.0) {
             entry.alternatives = alternatives;
         }
@@ -122,7 +127,8 @@ impl Index {
             return;
         }
         let Some(entry) = self.classes.remove(class.0) else { return };
-        let hash = self.hashes.of(&entry.policy);
+        let leaves = leaf_hashes(&self.hashes, &entry.policy);
+        let hash = self.hashes.of(&(entry.policy.scope, &leaves));
         if let Ok(found) = self.by_hash.find_entry(hash, |(_, other)| *other == class) {
             found.remove();
         }
@@ -195,6 +201,22 @@ fn sort(classes: &mut Vec<ClassId>, bound: usize, bits: &mut Vec<u64>) {
             *word &= *word - 1;
         }
     }
+}
+
+/// The hashes of each alternative's leaves. A leaf can be long and in many alternatives: it is looked at once.
+fn leaf_hashes(hashes: &Hashes, policy: &Policy) -> Vec<LeafHashes> {
+    let mut seen: HashMap<*const Leaf, u64> = HashMap::new();
+    let mut hash_of = |leaf: &Arc<Leaf>| {
+        if policy.alternatives.len() == 1 {
+            return hashes.of(&**leaf);
+        }
+        *seen.entry(Arc::as_ptr(leaf)).or_insert_with(|| hashes.of(&**leaf))
+    };
+    policy
+        .alternatives
+        .iter()
+        .map(|alternative| alternative.leaves.iter().map(&mut hash_of).collect())
+        .collect()
 }
 
 #[cfg(test)]

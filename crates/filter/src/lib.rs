@@ -3,8 +3,8 @@
 //!
 //! # Invariants
 //!
-//! - [`Policy::matches`] is the specification. [`Index`] finds candidates and lets the same predicates decide on each, so a mistake in
-//!   the index can lose a match and never leak one; the tests compare the two.
+//! - [`Policy::matches`] is the specification. [`Index`] finds candidates and lets the same predicates decide on each leaf; how leaves
+//!   meet in the elements of lists it decides by a walk of its own. The tests compare the two.
 //! - Nothing here does I/O, waits, or reads a clock or the global random source. No input, however hostile, overflows the stack.
 //!
 //! # Limits

@@ -1,5 +1,7 @@
 //! `TestFilter`: what a policy makes of messages, and why.
 
+use std::time::Duration;
+
 use broker::{Broker, ReadContent as _};
 use bytes::Bytes;
 use fanfare_proto::v1::{
@@ -7,21 +9,47 @@ use fanfare_proto::v1::{
     test_filter_request::{Policy as Whose, Subject},
 };
 use filter::{Mismatch, Policy};
+use tokio::{runtime::Handle, sync::Semaphore};
 use types::{MessageId, Position, TopicName, limits};
 
 use crate::{
     check,
     convert::{filter_policy, message, verdict},
     origin::{CorrelationIds, Origin},
+    reason::Reason,
     refusal::Refusal,
     stored::StoredMessages,
 };
 
-/// Answers one request.
+/// How long one request may ask policies. It has at most a thousand messages, and a policy may have as many patterns.
+const TIME: Duration = Duration::from_secs(10);
+
+/// Tests that are under way: one at a time, so that they leave processors to those who publish and consume.
+static UNDER_WAY: Semaphore = Semaphore::const_new(1);
+
+/// Answers one request, on a thread that may take its time.
 pub(crate) async fn test(
     broker: &Broker,
     request: v1::TestFilterRequest,
 ) -> Result<v1::TestFilterResponse, Refusal> {
+    let turn = UNDER_WAY.acquire().await.map_err(|_| timed_out())?;
+    let (broker, runtime) = (broker.clone(), Handle::current());
+    let answer = tokio::task::spawn_blocking(move || {
+        // Held until the work ends, also if the client does not wait for it.
+        let _turn = turn;
+        runtime.block_on(tokio::time::timeout(TIME, answer(&broker, request)))
+    });
+    match answer.await {
+        Ok(answer) => answer.map_err(|_| timed_out())?,
+        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+    }
+}
+
+fn timed_out() -> Refusal {
+    Refusal::new(Reason::RequestTimeout, format_args!("the policy could not be tried out within {TIME:?}"))
+}
+
+async fn answer(broker: &Broker, request: v1::TestFilterRequest) -> Result<v1::TestFilterResponse, Refusal> {
     let v1::TestFilterRequest { policy, subject, topic } = request;
     let tried = Tried::find(broker, policy)?;
     let on = On::read(broker, subject, &topic, &tried)?;

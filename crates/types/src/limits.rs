@@ -117,6 +117,8 @@ pub const FILTER_POLICY_BYTES: usize = 256 * KIB;
 pub const FILTER_KEYS: usize = 256;
 /// Conditions in one policy: values, patterns and ranges, those inside `anything-but` lists included.
 pub const FILTER_CONDITIONS: usize = 10_000;
+/// Of these, conditions that a value has to be held against one by one: all but texts, numbers, `true`, `false`, `null` and `exists`.
+pub const FILTER_PATTERNS: usize = 1_000;
 /// Alternatives that a policy's `$or`s multiply out to (SNS: 150 combinations, of which lists take part too).
 pub const FILTER_ALTERNATIVES: usize = 256;
 /// Levels of nested keys in one policy.

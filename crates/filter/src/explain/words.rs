@@ -15,7 +15,12 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// A text without quotation marks, cut where it gets long.
 pub(crate) fn cut(text: &str) -> String {
-    match text.char_indices().nth(CHARACTERS) {
+    cut_at(CHARACTERS, text)
+}
+
+/// A text without quotation marks, cut after so many characters.
+pub(crate) fn cut_at(characters: usize, text: &str) -> String {
+    match text.char_indices().nth(characters) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
     }

@@ -51,6 +51,7 @@ impl Half {
     fn look_up(&self, path: PathId, values: &[Scalar<'_>], state: &mut State, forms: &mut Forms) {
         self.lookup.find_any(path, |leaf| state.find(leaf));
         for value in values {
+            state.next_value();
             self.lookup.find(path, value, forms, |leaf| {
                 if !state.is_known_to_hold(leaf) {
                     self.satisfies(state, leaf, value);

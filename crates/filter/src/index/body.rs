@@ -17,7 +17,7 @@ use super::ClassId;
 use super::half::{Alternative, Half};
 use super::leaves::LeafId;
 use super::lookup::Forms;
-use super::scratch::State;
+use super::scratch::{State, Verdict};
 use super::verify::{Values, Verify};
 use crate::Scalar;
 use crate::condition::{Condition, Number};
@@ -85,6 +85,7 @@ impl Half {
         state: &mut State,
         forms: &mut Forms,
     ) {
+        state.next_value();
         self.lookup.find(path, value, forms, |leaf| match object {
             None if state.is_known_to_hold(leaf) => {}
             None => _ = self.satisfies(state, leaf, value),
@@ -98,10 +99,12 @@ impl Half {
 
     fn look_up_order(&self, path: PathId, least: Number, most: Number, state: &mut State) {
         self.lookup.find_ordered(path, least, most, |leaf| {
-            let ends = [least, most].map(|end| Scalar::Number(end.0));
-            // What holds for neither may hold for one between: a range too wide for a bucket.
-            if !ends.iter().any(|end| self.satisfies(state, leaf, end)) {
-                state.find(leaf);
+            // A number may be above many that one leaf names.
+            if state.verdict(leaf) == Verdict::Unknown {
+                let conditions = self.leaves[leaf].conditions();
+                let holds = |end: Number| any_holds(conditions, &Scalar::Number(end.0));
+                // What holds for neither end may hold for one between: a range too wide for a bucket.
+                if holds(least) || holds(most) { state.hold(leaf) } else { state.find(leaf) }
             }
             state.elements.everywhere(leaf);
         });

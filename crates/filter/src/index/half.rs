@@ -15,6 +15,9 @@ use crate::{Scalar, policy};
 /// An alternative's number.
 pub(super) type AlternativeId = u32;
 
+/// The hashes of an alternative's leaves, in their order.
+pub(super) type LeafHashes = SmallVec<[u64; 4]>;
+
 /// Alternatives of one scope.
 #[derive(Debug)]
 pub(super) struct Half {
@@ -59,7 +62,7 @@ impl Half {
     pub(super) fn new(hashes: &Hashes) -> Self {
         Self {
             paths: Paths::new(hashes.clone()),
-            leaves: Leaves::new(hashes.clone()),
+            leaves: Leaves::new(),
             lookup: Lookup::new(hashes.clone()),
             alternatives: Slab::new(),
             always: Vec::new(),
@@ -72,17 +75,28 @@ impl Half {
 
     /// What a value was looked up to: whether it satisfies that leaf.
     pub(super) fn satisfies(&self, state: &mut State, leaf: LeafId, value: &Scalar<'_>) -> bool {
-        let satisfies = any_holds(self.leaves[leaf].conditions(), value);
+        let conditions = self.leaves[leaf].conditions();
+        // A value may lead to one leaf in many ways, and what came of the first need not be asked again.
+        if conditions.len() > 1 && !state.is_first_try(leaf) {
+            return false;
+        }
+        let satisfies = any_holds(conditions, value);
         if satisfies {
             state.hold(leaf);
         }
         satisfies
     }
 
-    pub(super) fn add(&mut self, class: ClassId, alternative: &policy::Alternative) -> AlternativeId {
+    /// With the hashes of its leaves.
+    pub(super) fn add(
+        &mut self,
+        class: ClassId,
+        alternative: &policy::Alternative,
+        hashes: &LeafHashes,
+    ) -> AlternativeId {
         let mut leaves: SmallVec<[(f64, LeafId); 8]> = SmallVec::new();
-        for leaf in &alternative.leaves {
-            leaves.push((0.0, self.leaves.hold(&mut self.paths, leaf)));
+        for (leaf, hash) in alternative.leaves.iter().zip(hashes) {
+            leaves.push((0.0, self.leaves.hold(&mut self.paths, leaf, *hash)));
         }
         for (share_of, leaf) in &mut leaves {
             *share_of = share(&self.leaves, &self.leaves[*leaf]);

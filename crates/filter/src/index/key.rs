@@ -3,6 +3,8 @@
 use std::hash::Hasher;
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
+
 use crate::condition::{Condition, Number, Pattern, Range, Text};
 use crate::paths::{Hashes, PathId};
 
@@ -46,7 +48,7 @@ pub(super) struct Shape {
 }
 
 /// Where a condition is found.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     Hash(Shape, u64),
     /// Among the numbers that values are above, or at.
@@ -77,7 +79,18 @@ impl Kind {
 }
 
 impl Key {
-    pub(super) fn of(hashes: &Hashes, path: PathId, condition: &Condition) -> Self {
+    /// Where a leaf is found, each place once: many conditions may lead to one.
+    pub(super) fn all(hashes: &Hashes, path: PathId, conditions: &[Condition]) -> SmallVec<[Self; 4]> {
+        let mut keys: SmallVec<[Self; 4]> =
+            conditions.iter().map(|condition| Self::of(hashes, path, condition)).collect();
+        if keys.len() > 1 {
+            keys.sort_unstable();
+            keys.dedup();
+        }
+        keys
+    }
+
+    fn of(hashes: &Hashes, path: PathId, condition: &Condition) -> Self {
         let key = |shape: Shape, bytes: &[u8]| Self::Hash(shape, hash(hashes, path, shape, bytes));
         match condition {
             Condition::Exists | Condition::AnythingBut(_) => Self::List,

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::half::Posted;
 use super::slab::Slab;
 use crate::condition::Condition;
-use crate::paths::{Hashes, PathId, Paths};
+use crate::paths::{PathId, Paths};
 use crate::policy::Leaf;
 
 /// A leaf's number.
@@ -17,7 +17,6 @@ pub(super) type LeafId = u32;
 /// Leaves, each there once, counting the alternatives that have it.
 #[derive(Debug)]
 pub(super) struct Leaves {
-    hashes: Hashes,
     entries: Slab<Entry>,
     /// With their hashes, so that growing does not hash conditions again.
     by_hash: HashTable<(u64, LeafId)>,
@@ -29,6 +28,7 @@ pub(super) struct Leaves {
 #[derive(Debug)]
 pub(super) struct Entry {
     leaf: Arc<Leaf>,
+    hash: u64,
     /// If the leaf has one condition, that: deciding a leaf is waiting for memory, and this is nearer.
     only: Option<Condition>,
     pub(super) path: PathId,
@@ -46,21 +46,20 @@ impl Entry {
 }
 
 impl Leaves {
-    pub(super) fn new(hashes: Hashes) -> Self {
-        Self { hashes, entries: Slab::new(), by_hash: HashTable::new(), asked: Vec::new() }
+    pub(super) fn new() -> Self {
+        Self { entries: Slab::new(), by_hash: HashTable::new(), asked: Vec::new() }
     }
 
-    /// Finds or makes a leaf, and holds it.
-    pub(super) fn hold(&mut self, paths: &mut Paths, leaf: &Arc<Leaf>) -> LeafId {
-        let hash = self.hashes.of(&**leaf);
+    /// Finds or makes a leaf with this hash, and holds it.
+    pub(super) fn hold(&mut self, paths: &mut Paths, leaf: &Arc<Leaf>, hash: u64) -> LeafId {
         let same = |(other, id): &(u64, LeafId)| *other == hash && self[*id].leaf == *leaf;
         let id = self.by_hash.find(hash, same).map(|(_, id)| *id);
         let id = id.unwrap_or_else(|| {
             let path = paths.hold(&leaf.path);
             let only = if let [only] = &*leaf.conditions { Some(only.clone()) } else { None };
             let or_absent = leaf.or_absent;
-            let entry =
-                Entry { leaf: leaf.clone(), only, path, or_absent, holders: 0, posted: SmallVec::new() };
+            let posted = SmallVec::new();
+            let entry = Entry { leaf: leaf.clone(), hash, only, path, or_absent, holders: 0, posted };
             let id = self.entries.insert(entry);
             self.by_hash.insert_unique(hash, (hash, id), |(hash, _)| *hash);
             id
@@ -75,7 +74,7 @@ impl Leaves {
         if self[id].holders > 0 {
             return;
         }
-        let hash = self.hashes.of(&*self[id].leaf);
+        let hash = self[id].hash;
         if let Ok(entry) = self.by_hash.find_entry(hash, |(_, other)| *other == id) {
             entry.remove();
         }

@@ -56,8 +56,7 @@ impl Lookup {
         if self.places.len() <= path.index() {
             self.places.resize_with(path.index() + 1, Place::default);
         }
-        for condition in conditions {
-            let key = Key::of(&self.hashes, path, condition);
+        for key in Key::all(&self.hashes, path, conditions) {
             let place = &mut self.places[path.index()];
             match key {
                 Key::Hash(shape, hash) => {
@@ -79,8 +78,8 @@ impl Lookup {
     /// Takes out what `insert` put in for the same leaf.
     pub(super) fn remove(&mut self, leaf: LeafId, path: PathId, conditions: &[Condition]) {
         let Some(place) = self.places.get_mut(path.index()) else { return };
-        for condition in conditions {
-            match Key::of(&self.hashes, path, condition) {
+        for key in Key::all(&self.hashes, path, conditions) {
+            match key {
                 Key::Hash(shape, hash) => {
                     place.discount(shape);
                     if let Ok(mut entry) = self.postings.find_entry(hash, |other| other.hash == hash) {
@@ -153,7 +152,8 @@ impl Lookup {
     pub(super) fn len(&self) -> usize {
         let ordered =
             |place: &Place| place.above.len() + place.below.len() + place.list.len() + place.shapes.len();
-        self.postings.len() + self.places.iter().map(ordered).sum::<usize>()
+        let posted = self.postings.iter().map(|posting| posting.leaves.len()).sum::<usize>();
+        posted + self.places.iter().map(ordered).sum::<usize>()
     }
 }
 

@@ -26,6 +26,9 @@ pub(super) struct State {
     generation: u32,
     /// By leaf: a generation and a [`Verdict`].
     leaves: Vec<u32>,
+    /// By leaf: the value that it was last tried with. Values are numbered over all messages.
+    tried: Vec<u64>,
+    value: u64,
     /// Access leaves that a value was looked up to, each once.
     pub(super) found: Vec<LeafId>,
     /// By path: a generation and the number of the attribute there.
@@ -52,6 +55,7 @@ impl State {
         self.branches.clear();
         if self.leaves.len() < half.leaves.bound() {
             self.leaves.resize(half.leaves.bound(), 0);
+            self.tried.resize(half.leaves.bound(), 0);
         }
         if self.attributes.len() < half.paths.bound() {
             self.attributes.resize(half.paths.bound(), (0, 0));
@@ -64,6 +68,16 @@ impl State {
             self.elements.of.fill((0, 0, 0));
         }
         self.elements.generation = self.generation;
+    }
+
+    /// What is tried from now on is another value.
+    pub(super) fn next_value(&mut self) {
+        self.value += 1;
+    }
+
+    /// Whether this value was not tried with a leaf before.
+    pub(super) fn is_first_try(&mut self, leaf: LeafId) -> bool {
+        std::mem::replace(&mut self.tried[leaf as usize], self.value) != self.value
     }
 
     pub(super) fn verdict(&self, leaf: LeafId) -> Verdict {
@@ -202,6 +216,13 @@ impl Branches {
         }
         let mut key = [LeafId::MAX; LEAVES];
         key.iter_mut().zip(leaves).for_each(|(slot, leaf)| *slot = leaf);
-        *self.known.entry((place, key)).or_insert_with(decide)
+        if let Some(known) = self.known.get(&(place, key)) {
+            return *known;
+        }
+        let reached = decide();
+        if self.known.len() < OBJECTS {
+            self.known.insert((place, key), reached);
+        }
+        reached
     }
 }

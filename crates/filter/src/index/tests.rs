@@ -172,3 +172,42 @@ fn one_memory_serves_many_indexes() {
         assert_eq!(matches.classes, []);
     }
 }
+
+#[test]
+fn conditions_of_one_leaf_that_lead_to_one_place_are_there_once() {
+    let head = "h".repeat(70);
+    let lists: [&dyn Fn(usize) -> String; 4] = [
+        &|i| format!(r#"{{"prefix": "{head}{i}"}}"#),
+        &|i| format!(r#"{{"anything-but": "{i}"}}"#),
+        &|i| format!(r#"{{"numeric": [">", {i}e-9, "<", 0.51]}}"#),
+        &|i| format!(r#"{{"numeric": [">", 1, "<", 1e{}]}}"#, 100 + i),
+    ];
+    for list in lists {
+        let list = (0..100).map(list).collect::<Vec<_>>().join(",");
+        let mut index = Index::new(7);
+        let class = index.add(&policy(Attributes, &format!(r#"{{"a": [{list}]}}"#)));
+        // The leaf, and what of its value is looked at.
+        assert!(index.attributes.lookup.len() <= 2, "{list}");
+        index.remove(class);
+        assert_eq!(index.attributes.len(), 0, "{list}");
+    }
+}
+
+#[test]
+fn a_long_beginning_or_end_is_found_by_a_part_of_it() {
+    let long = |text: &str| format!("{text}{}{text}", "m".repeat(100));
+    for (operator, value) in [
+        (format!(r#"{{"prefix": "{}"}}"#, long("a")), long("a") + "x"),
+        (format!(r#"{{"suffix": "{}"}}"#, long("a")), "x".to_owned() + &long("a")),
+        (format!(r#"{{"prefix": {{"equals-ignore-case": "{}"}}}}"#, long("A")), long("a") + "x"),
+        (format!(r#"{{"suffix": {{"equals-ignore-case": "{}"}}}}"#, long("A")), "x".to_owned() + &long("a")),
+        (format!(r#"{{"wildcard": "{0}*{0}"}}"#, long("a")), long("a") + &long("a")),
+        (format!(r#"{{"wildcard": "{}*"}}"#, long("a")), long("a")),
+        (format!(r#"{{"wildcard": "*{}"}}"#, long("a")), long("a")),
+    ] {
+        let mut index = Index::new(7);
+        index.add(&policy(Attributes, &format!(r#"{{"a": [{operator}]}}"#)));
+        assert_eq!(found(&index, &[("a", text(&value))], ""), [0], "{operator}");
+        assert_eq!(found(&index, &[("a", text(&value.replace('m', "n")))], ""), [0; 0], "{operator}");
+    }
+}

@@ -44,6 +44,7 @@ pub(super) struct Reader {
     scope: FilterScope,
     pub(super) leaves: Vec<Leaf>,
     pub(super) conditions: usize,
+    pub(super) patterns: usize,
     pub(super) stars: usize,
 }
 
@@ -57,7 +58,7 @@ struct Level<'a> {
 
 impl Reader {
     pub(super) fn new(scope: FilterScope) -> Self {
-        Self { scope, leaves: Vec::new(), conditions: 0, stars: 0 }
+        Self { scope, leaves: Vec::new(), conditions: 0, patterns: 0, stars: 0 }
     }
 
     pub(super) fn policy(&mut self, json: &Json) -> Result<Group, PolicyError> {

@@ -145,6 +145,14 @@ fn what_the_limits_allow_is_read_and_one_more_is_not() {
     let conditions = |count| format!(r#"{{"a": [{}]}}"#, list(count));
     parsed(Attributes, &conditions(limits::FILTER_CONDITIONS));
     assert!(refused(Attributes, &conditions(limits::FILTER_CONDITIONS + 1)).starts_with("$.a[10000]: "));
+    let patterns = |count: usize| {
+        let list = (0..count).map(|i| format!(r#"{{"prefix": "{i}"}}"#)).collect::<Vec<_>>().join(",");
+        format!(r#"{{"a": [1, {list}]}}"#)
+    };
+    parsed(Attributes, &patterns(limits::FILTER_PATTERNS));
+    let one_more = refused(Attributes, &patterns(limits::FILTER_PATTERNS + 1));
+    assert!(one_more.starts_with("$.a[1001].prefix: is pattern or range number 1001"), "{one_more}");
+
     let inside = |count| format!(r#"{{"a": [1], "b": [{{"anything-but": [{}]}}]}}"#, list(count));
     parsed(Attributes, &inside(limits::FILTER_CONDITIONS - 1));
     assert!(

@@ -90,8 +90,14 @@ impl Reader {
                 );
             }
             ("anything-but", _) => self.anything_but(value, &place)?,
-            ("numeric", _) => numeric::condition(value, &place)?,
-            ("cidr", _) => Condition::Cidr(text::cidr(value, &place)?),
+            ("numeric", _) => {
+                self.pattern(&place)?;
+                numeric::condition(value, &place)?
+            }
+            ("cidr", _) => {
+                self.pattern(&place)?;
+                Condition::Cidr(text::cidr(value, &place)?)
+            }
             ("exactly", _) => Condition::Exact(text::string(name, value, &place)?.into()),
             _ => {
                 let Some(operator) = TextOperator::named(name) else {
@@ -110,6 +116,7 @@ impl Reader {
         value: &Json,
         place: &Place<'_>,
     ) -> Result<Condition, PolicyError> {
+        self.pattern(place)?;
         match operator {
             TextOperator::Prefix => text::part(name, value, place).map(Condition::Prefix),
             TextOperator::Suffix => text::part(name, value, place).map(Condition::Suffix),
@@ -135,6 +142,17 @@ impl Reader {
             return Err(place.refuse(reason));
         }
         Ok(text::pattern(literals))
+    }
+
+    /// Counts a condition that a value has to be held against by itself.
+    fn pattern(&mut self, place: &Place<'_>) -> Result<(), PolicyError> {
+        if self.patterns == limits::FILTER_PATTERNS {
+            let most = limits::FILTER_PATTERNS;
+            let reason = format!("is pattern or range number {}, the limit is {most} a policy", most + 1);
+            return Err(place.refuse(reason));
+        }
+        self.patterns += 1;
+        Ok(())
     }
 
     /// Counts a condition.

@@ -2,8 +2,8 @@
 //! How long they take is measured by the bench; a test has no clock, but quadratic time over these would be minutes.
 
 use filter::{Content, Index, Matches, Policy};
-use types::FilterScope;
 use types::limits::{FILTER_BODY_DEPTH, FILTER_DEPTH};
+use types::{FilterScope, limits};
 
 const STACK: usize = 512 << 10;
 const BYTES: usize = 256 << 10;
@@ -108,5 +108,45 @@ fn many_values_and_long_ones_are_found_by_many_policies() {
         assert_eq!(check(&all, &filled(r#"{"tags": ["#, "]}", |_| "7".to_owned())), 1);
         assert!(check(&all, &format!(r#"{{"tags": "{}x"}}"#, "1".repeat(BYTES))) > 1);
         assert_eq!(check(&all, &format!(r#"{{"tags": "{}"}}"#, r"\n".repeat(BYTES / 2))), 0);
+    });
+}
+
+#[test]
+fn conditions_of_one_policy_that_a_value_leads_to_together_are_asked_once() {
+    on_a_small_stack(|| {
+        let list = |count: usize, one: &dyn Fn(usize) -> String| {
+            let list = (0..count).map(one).collect::<Vec<_>>().join(",");
+            Policy::parse(FilterScope::Body, &format!(r#"{{"a": [{list}]}}"#)).unwrap()
+        };
+        let head = "h".repeat(64);
+        let prefixes = list(limits::FILTER_PATTERNS, &|i| format!(r#"{{"prefix": "{head}{i}"}}"#));
+        let ranges =
+            list(limits::FILTER_PATTERNS, &|i| format!(r#"{{"numeric": [">", {i}e-9, "<", 0.51]}}"#));
+        // Of every width, so that each is in a place of its own.
+        let widths = list(limits::FILTER_PATTERNS, &|i| {
+            format!(r#"{{"numeric": [">", {i}e-9, "<", {}]}}"#, 2_f64.powi(i as i32 % 60))
+        });
+        let wide = list(limits::FILTER_PATTERNS, &|i| format!(r#"{{"numeric": [">", {i}, "<", 1e30]}}"#));
+        let texts: Vec<String> = (0..100).map(|i| format!(r#""{head}x{i}""#)).collect();
+        let numbers: Vec<String> = (0..100).map(|i| format!("0.6{i}")).collect();
+        let all = [prefixes, ranges, widths, wide];
+        assert_eq!(
+            check(&all, &format!(r#"{{"a": [{}, {}, 1e300]}}"#, texts.join(","), numbers.join(","))),
+            2
+        );
+    });
+}
+
+#[test]
+fn what_is_remembered_about_an_element_is_remembered_for_the_same_leaves_only() {
+    on_a_small_stack(|| {
+        let all = policies(20, |i| {
+            let (p, q) = (r#"[{"anything-but": ["0"]}]"#, format!(r#"[{{"anything-but": ["0", "{i}"]}}]"#));
+            format!(r#"{{"a": {{"x": [1], "y": {{"p": {p}, "q": {q}}}}}}}"#)
+        });
+        let body = filled(r#"{"a": ["#, r#",{"x":1,"y":{"p":"z","q":"3"}}]}"#, |_| {
+            r#"{"x":1,"y":{"p":"0","q":"0"}}"#.to_owned()
+        });
+        assert_eq!(check(&all, &body), 19);
     });
 }
