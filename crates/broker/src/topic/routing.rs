@@ -7,11 +7,11 @@
 //! - Publishers match before they take that lock, and do it again under it in the rare case that the policies changed in between.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use filter::{ClassId, Index, Matches, Policy};
+use filter::{ClassId, Content, Index, Matches, Policy};
 use parking_lot::{Mutex, RwLock};
 use types::{FilterPolicy, Invalid, Position, Sequence, SubscriptionSettings};
 
@@ -52,6 +52,15 @@ struct Policies {
 pub(crate) struct Checked {
     pub(crate) text: FilterPolicy,
     pub(crate) policy: Policy,
+    /// Made when the policy is first asked about a message by itself.
+    alone: Arc<OnceLock<Alone>>,
+}
+
+/// An index of one policy: what is slow in one policy (many patterns, many values) is what an index makes fast.
+#[derive(Debug)]
+struct Alone {
+    index: Index,
+    scratch: Mutex<Matches>,
 }
 
 /// What a subscription's policy is within its topic.
@@ -255,7 +264,7 @@ pub(crate) fn matches_all(contents: &dyn ReadContent, payload: &[u8], policies: 
     let mut matches = policies.is_empty();
     if !matches {
         contents.read(payload, &mut |content| {
-            matches = policies.iter().all(|checked| checked.policy.matches(content));
+            matches = policies.iter().all(|checked| checked.matches(content));
         });
     }
     matches
@@ -265,7 +274,19 @@ impl Checked {
     /// Checks a policy's text.
     pub(crate) fn of(text: &FilterPolicy) -> Result<Self, Invalid> {
         let policy = Policy::parse(text.scope, &text.json)?;
-        Ok(Self { text: text.clone(), policy })
+        Ok(Self { text: text.clone(), policy, alone: Arc::default() })
+    }
+
+    fn matches(&self, content: &Content<'_>) -> bool {
+        let alone = self.alone.get_or_init(|| {
+            // Nobody can make values collide in one policy but its owner.
+            let mut index = Index::new(0);
+            index.add(&self.policy);
+            Alone { index, scratch: Mutex::default() }
+        });
+        let mut matches = alone.scratch.lock();
+        alone.index.find(content, &mut matches);
+        !matches.classes.is_empty()
     }
 
     /// The policy of a subscription, if it has one.
