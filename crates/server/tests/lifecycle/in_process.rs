@@ -55,7 +55,9 @@ fn on_disk(directory: &Path) -> Config {
 
 #[tokio::test]
 async fn a_broker_in_memory_starts_on_free_ports_becomes_ready_and_stops_when_asked() {
-    let broker = Running::start(in_memory()).await;
+    // On an address of its own, whose ports no other test takes meanwhile.
+    let own = SocketAddr::from(([127, 0, 0, 2], 0));
+    let broker = Running::start(Config { listen: own, http_listen: own, ..in_memory() }).await;
     assert_eq!(until_ready(broker.http).await, r#"{"ready":true,"reasons":[],"state":"ready"}"#);
     assert_eq!(get(broker.http, "/livez").await.unwrap(), (200, "alive\n".to_owned()));
     assert_eq!(get(broker.http, "/nothing").await.unwrap().0, 404);
