@@ -1,13 +1,11 @@
 //! Consumers: two for each subscription, one that pulls and one with a stream.
 
-use std::net::SocketAddr;
-
 use fanfare_proto::v1::{
     AcknowledgeRequest, LeaseOutcome, NackRequest, PullRequest, ReceivedMessage, SettleResult, StreamNack,
     StreamingPullRequest,
 };
 use prost_types::Duration;
-use tonic::Status;
+use tonic::{Status, transport::Channel};
 
 use super::{Shared, ledger::Id};
 use crate::support::{
@@ -50,11 +48,7 @@ struct Sorted {
 
 impl Consumer {
     /// Until the broker does not answer any more; how that showed.
-    pub(super) async fn run(mut self, address: SocketAddr) -> String {
-        let channel = match client::connect(address).await {
-            Ok(channel) => channel,
-            Err(error) => return error.to_string(),
-        };
+    pub(super) async fn run(mut self, channel: Channel) -> String {
         let client = Subscriber::new(channel);
         let ended = if self.streams { self.stream(client).await } else { self.pull(client).await };
         format!("{} (stream: {}): {ended:?}", self.subscription, self.streams)

@@ -18,6 +18,7 @@ use std::{
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tonic::transport::Channel;
 
 use self::{ledger::Ledger, publisher::Publisher};
 use crate::support::{Fanfare, Start, client, eventually, random};
@@ -85,10 +86,10 @@ impl Scenario {
         if number == 1 {
             create(&fanfare);
         }
-        let mut clients = self.consumers(&fanfare, number);
+        let mut clients = self.consumers(&fanfare, number).await;
         for publisher in &self.publishers {
-            let (publisher, address) = (publisher.clone(), fanfare.grpc());
-            clients.spawn(async move { publisher.lock().await.publish_until_it_dies(address, number).await });
+            let (publisher, channel) = (publisher.clone(), connect(&fanfare).await);
+            clients.spawn(async move { publisher.lock().await.publish_until_it_dies(channel, number).await });
         }
         let mut events = self.shared.events.subscribe();
         let until = *events.borrow() + random.below(MOST_EVENTS);
@@ -104,10 +105,10 @@ impl Scenario {
         self.shared.ledger.lock().crash();
     }
 
-    fn consumers(&self, fanfare: &Fanfare, round: u64) -> JoinSet<String> {
+    async fn consumers(&self, fanfare: &Fanfare, round: u64) -> JoinSet<String> {
         let mut clients = JoinSet::new();
         for consumer in consumer::all(self.seed, round, &self.shared) {
-            clients.spawn(consumer.run(fanfare.grpc()));
+            clients.spawn(consumer.run(connect(fanfare).await));
         }
         clients
     }
@@ -115,7 +116,7 @@ impl Scenario {
     /// A last life, in which everything is consumed.
     async fn drain(&self, data: &Path) {
         let fanfare = Start::on(data).ready().await;
-        let mut clients = self.consumers(&fanfare, u64::MAX);
+        let mut clients = self.consumers(&fanfare, u64::MAX).await;
         tokio::select! {
             () = is_empty(&fanfare) => {}
             ended = clients.join_next() => panic!("a client gave up on a broker that lives: {ended:?}"),
@@ -123,6 +124,11 @@ impl Scenario {
         clients.shutdown().await;
         fanfare.stop().await;
     }
+}
+
+/// While the broker lives for sure: a client that connects later may find another test's broker on the same port, and wait there.
+async fn connect(fanfare: &Fanfare) -> Channel {
+    client::connect(fanfare.grpc()).await.unwrap()
 }
 
 /// Waits until each subscription has settled everything.

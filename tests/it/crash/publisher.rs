@@ -1,11 +1,11 @@
 //! Publishers, each with ordering keys of its own, who go on where they were when the broker comes back.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use fanfare_proto::v1::{NewMessage, PublishResult, PublishStreamRequest, publish_stream_response::Outcome};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
+use tonic::{Status, transport::Channel};
 
 use super::{Shared, ledger::Id};
 use crate::support::{
@@ -51,11 +51,7 @@ pub(super) fn all(seed: u64, shared: &Shared) -> Vec<Arc<tokio::sync::Mutex<Publ
 
 impl Publisher {
     /// Until the broker does not answer any more; how that showed.
-    pub(super) async fn publish_until_it_dies(&mut self, address: SocketAddr, round: u64) -> String {
-        let channel = match client::connect(address).await {
-            Ok(channel) => channel,
-            Err(error) => return error.to_string(),
-        };
+    pub(super) async fn publish_until_it_dies(&mut self, channel: Channel, round: u64) -> String {
         let client = Client::new(channel);
         let ended = match self.how {
             How::Unary => self.unary(client, round).await,
