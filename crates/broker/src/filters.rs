@@ -85,6 +85,8 @@ impl Topic {
     ) -> Verdict {
         let mut mismatches = Vec::new();
         if let Some(policy) = policy {
+            // As long as nothing is shown: what cannot be read matches no policy.
+            mismatches.push(Mismatch::unreadable());
             self.shared.contents.read(&message.payload, &mut |content| mismatches = policy.explain(content));
         }
         let message_id = MessageId { log: self.id, sequence };
@@ -102,7 +104,7 @@ impl Topic {
         let mut at = first;
         while at < end {
             let block = self.read_block(at).await?;
-            for (frame, (sequence, message)) in messages_of(&block, first, end) {
+            for (frame, (sequence, message)) in messages_of(&block, at, end) {
                 verdicts.push(self.verdict(policy, sequence, message, frame.at));
                 // A hostile policy takes long over one message: between two the caller can give up.
                 tokio::task::yield_now().await;

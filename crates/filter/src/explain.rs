@@ -41,6 +41,11 @@ impl Policy {
 const PATH_CHARACTERS: usize = 1_000;
 
 impl Mismatch {
+    /// Of a message that cannot be read, which matches no policy.
+    pub fn unreadable() -> Self {
+        Self::whole("the message cannot be read")
+    }
+
     fn whole(reason: impl Into<String>) -> Self {
         Self { path: String::new(), reason: reason.into() }
     }

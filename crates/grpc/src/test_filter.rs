@@ -148,6 +148,7 @@ fn sample(broker: &Broker, given: v1::NewMessage) -> Result<Bytes, Refusal> {
 fn explain(policy: Option<&Policy>, payload: &[u8]) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     if let Some(policy) = policy {
+        mismatches.push(Mismatch::unreadable());
         StoredMessages.read(payload, &mut |content| mismatches = policy.explain(content));
     }
     mismatches

@@ -300,6 +300,29 @@ async fn a_policy_is_tried_out_on_stored_messages() {
     assert!(fixture.broker.test_filter_on(None, unknown).await.is_err());
 }
 
+/// Payloads that nobody can make sense of.
+#[derive(Debug)]
+struct Unreadable;
+
+impl ReadContent for Unreadable {
+    fn read(&self, _payload: &[u8], _show: &mut dyn FnMut(&Content<'_>)) {}
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_matches_no_policy_and_is_told_so() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
+    let journal = Arc::new(MemoryJournal::default());
+    let broker = Broker::open(journal, clock, Arc::new(Unreadable), Config::default()).await.unwrap();
+    broker.create_topic(topic(), TopicSettings::default()).await.unwrap();
+    let start = StartPosition::Latest;
+    broker.create_subscription(sub("a"), &topic(), only("a"), start).await.unwrap();
+    let published = broker.publish(&topic(), vec![crate::fixture::message(A)]).await.unwrap();
+    assert_eq!(published[0].matched, 0);
+    let policy = broker.policy_of(&sub("a")).unwrap().policy.unwrap();
+    let verdict = broker.test_filter_on(Some(&policy), published[0].id).await.unwrap();
+    assert_eq!(verdict.mismatches.len(), 1, "{verdict:?}");
+}
+
 /// Nothing in memory but the newest messages, small segments, frequent checkpoints.
 async fn tight() -> Fixture {
     let journal = memory::Config { segment_bytes: 10_000, ..memory::Config::default() };

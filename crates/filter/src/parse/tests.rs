@@ -150,6 +150,9 @@ fn what_the_limits_allow_is_read_and_one_more_is_not() {
         format!(r#"{{"a": [1, {list}]}}"#)
     };
     parsed(Attributes, &patterns(limits::FILTER_PATTERNS));
+    let equal =
+        |count: usize| (0..count).map(|i| format!(r#"{{"numeric": ["=", {i}]}}"#)).collect::<Vec<_>>();
+    parsed(Attributes, &format!(r#"{{"a": [{}]}}"#, equal(limits::FILTER_PATTERNS + 1).join(",")));
     let one_more = refused(Attributes, &patterns(limits::FILTER_PATTERNS + 1));
     assert!(one_more.starts_with("$.a[1001].prefix: is pattern or range number 1001"), "{one_more}");
 

@@ -91,8 +91,11 @@ impl Reader {
             }
             ("anything-but", _) => self.anything_but(value, &place)?,
             ("numeric", _) => {
-                self.pattern(&place)?;
-                numeric::condition(value, &place)?
+                let condition = numeric::condition(value, &place)?;
+                if !matches!(condition, Condition::Number(_)) {
+                    self.pattern(&place)?;
+                }
+                condition
             }
             ("cidr", _) => {
                 self.pattern(&place)?;
