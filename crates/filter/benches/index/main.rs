@@ -14,11 +14,13 @@ mod workload;
 
 use std::cell::{LazyCell, RefCell};
 use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use criterion::measurement::{Measurement, WallTime};
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use filter::{Attribute, ClassId, Content, Index, Matches, Policy};
+use parking_lot::RwLock;
 use types::FilterScope;
 use workload::{Random, Workload};
 
@@ -247,5 +249,40 @@ fn hostile_bodies(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, memory, read, add_and_remove, hostile_bodies, find);
+/// What a message costs while another thread adds and removes policies without a pause, each under the lock that the broker has: a change is
+/// so short that a matcher hardly waits.
+fn beside_changes(criterion: &mut Criterion) {
+    let size = if measures() { 10_000 } else { 100 };
+    let topic = RwLock::new(Topic::new(Workload::Mixed, size));
+    let mut random = Random(2);
+    let coming: Vec<_> = (0..64).map(|_| workload::policy(Workload::Mixed, &mut random, size)).collect();
+    let (mut matches, mut message) = (Matches::default(), 0);
+    let mut find = || {
+        let topic = topic.read();
+        message = (message + 1) % MESSAGES;
+        topic.index.find(&Content { attributes: &topic.messages[message], body: b"" }, &mut matches);
+        black_box(&matches.classes);
+    };
+    let mut group = criterion.benchmark_group(format!("match Mixed {size}"));
+    let alone = median(&mut group, "alone", &mut find);
+    let over = AtomicBool::new(false);
+    let beside = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for policy in coming.iter().cycle().take_while(|_| !over.load(Ordering::Relaxed)) {
+                let class = topic.write().index.add(policy);
+                topic.write().index.remove(class);
+            }
+        });
+        let beside = median(&mut group, "beside changes", &mut find);
+        over.store(true, Ordering::Relaxed);
+        beside
+    });
+    group.finish();
+    println!(
+        "match Mixed {size}: alone {alone:.0} ns, beside changes {beside:.0} ns, ratio {:.1}",
+        beside / alone
+    );
+}
+
+criterion_group!(benches, memory, read, add_and_remove, hostile_bodies, find, beside_changes);
 criterion_main!(benches);
