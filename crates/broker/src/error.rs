@@ -249,6 +249,34 @@ pub enum TestFilterError {
     Unavailable(#[from] Unavailable),
 }
 
+/// Why an endpoint was not confirmed. Nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfirmError {
+    /// There is none.
+    #[error(transparent)]
+    NotFound(#[from] SubscriptionNotFound),
+    /// The token is not the one that was sent last, or is used or too old; or the subscription has no endpoint that waits for one.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// Try again later.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why a push worker was not let in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JoinPushError {
+    /// There are as many as the broker takes.
+    #[error("the broker has {limit} push workers, which is the limit")]
+    TooMany {
+        /// How many it takes.
+        limit: usize,
+    },
+    /// Try again later.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
 /// Why a subscription was not moved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SeekError {

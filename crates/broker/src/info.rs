@@ -1,11 +1,12 @@
 //! What the handle takes and gives: plain data.
 
+use crate::PushFigures;
 use bytes::Bytes;
 use queue::Counts;
 use serde::{Deserialize, Serialize};
 use types::{
     AckId, LogId, MessageId, MessageMeta, Position, Sequence, SubscriptionName, SubscriptionSettings,
-    SubscriptionUid, Timestamp, TopicName, TopicSettings,
+    SubscriptionUid, Timestamp, TopicName, TopicSettings, push::EndpointStatus,
 };
 
 /// A topic as its owner sees it.
@@ -38,6 +39,8 @@ pub struct SubscriptionInfo {
     pub created_at: Timestamp,
     /// No deliveries at present.
     pub paused: bool,
+    /// Whether its push endpoint gets messages; none if it has no endpoint.
+    pub endpoint: Option<EndpointStatus>,
     /// The log position at which its latest change (creation, update, pause, resume, seek) took effect.
     pub position: Position,
 }
@@ -173,7 +176,7 @@ pub struct TopicStats {
 }
 
 /// A subscription in figures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct SubscriptionStats {
     /// Messages neither settled nor dead-lettered, exactly.
     pub backlog: u64,
@@ -185,6 +188,8 @@ pub struct SubscriptionStats {
     pub counts: Counts,
     /// What its filter policies have made of the messages.
     pub filter: FilterStats,
+    /// Its push endpoint, if it has one.
+    pub push: Option<Box<PushFigures>>,
 }
 
 /// What a subscription's filter policies have made of the messages accepted since the process started, or since it has one. The

@@ -24,6 +24,7 @@ mod filters;
 pub mod fuzzing;
 mod handle;
 mod info;
+mod push;
 mod record;
 mod route;
 mod shared;
@@ -37,9 +38,9 @@ mod topics;
 pub use config::Config;
 pub use contents::{PlainBodies, ReadContent};
 pub use error::{
-    ConsumeError, CreateSubscriptionError, CreateTopicError, DeleteTopicError, OpenError, Outcome,
-    PublishError, SeekError, SettleError, SubscriptionNotFound, TestFilterError, TopicNotFound, Unavailable,
-    UpdateSubscriptionError, UpdateTopicError,
+    ConfirmError, ConsumeError, CreateSubscriptionError, CreateTopicError, DeleteTopicError, JoinPushError,
+    OpenError, Outcome, PublishError, SeekError, SettleError, SubscriptionNotFound, TestFilterError,
+    TopicNotFound, Unavailable, UpdateSubscriptionError, UpdateTopicError,
 };
 pub use filters::{PolicyInForce, Verdict};
 pub use info::{
@@ -48,6 +49,7 @@ pub use info::{
 };
 
 pub use handle::Broker;
+pub use push::{AssignedEndpoint, CheckEndpoint, PushFigures, PushRole, PushWorker};
 pub use queue::{Ask, Counts, DeadLetter, Failure, FailureCause, LeaseError};
 pub use subscription::{Consumer, Settling, Subscriber};
 pub use topics::Accepted;

@@ -52,6 +52,13 @@ impl SubscriptionService for Subscriptions {
         answer("DeleteSubscription", self.delete(&request.into_inner()).await)
     }
 
+    async fn confirm_subscription(
+        &self,
+        _request: Request<v1::ConfirmSubscriptionRequest>,
+    ) -> Result<Response<v1::ConfirmSubscriptionResponse>, Status> {
+        todo!()
+    }
+
     async fn pause_subscription(
         &self,
         request: Request<v1::PauseSubscriptionRequest>,

@@ -15,6 +15,15 @@ pub mod v1 {
     tonic::include_proto!("fanfare.v1");
 }
 
+/// Package `fanfare.push.v1`: what a subscriber serves so that messages can be pushed to it by gRPC.
+pub mod push {
+    /// Its first version. The documentation of each item is that of the .proto file.
+    #[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/push/fanfare.push.v1.rs"));
+    }
+}
+
 /// The servers of the package, one module a service.
 #[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
 pub mod server {

@@ -48,7 +48,7 @@ macro_rules! undecoded {
 
 undecoded! {
     AcknowledgeRequest CreateSubscriptionRequest CreateTopicRequest ExtendLeaseRequest NackRequest PublishRequest
-    PublishStreamRequest StreamingPullRequest TestFilterRequest UpdateSubscriptionRequest UpdateTopicRequest
+    PublishStreamRequest ReportAttemptsRequest ReportEndpointsRequest StreamingPullRequest TestFilterRequest UpdateSubscriptionRequest UpdateTopicRequest
 }
 
 /// What the servers make of a request's bytes.

@@ -11,6 +11,7 @@ mod invalid;
 pub mod limits;
 mod message;
 mod names;
+pub mod push;
 mod retry;
 mod settings;
 mod timestamp;

@@ -140,6 +140,69 @@ pub const ATTRIBUTE_ARRAY_ELEMENTS: usize = 256;
 /// Elements of all array attributes of one message.
 pub const MESSAGE_ARRAY_ELEMENTS: usize = 1_024;
 
+// Push delivery.
+
+/// Bytes of an endpoint's address.
+pub const PUSH_ENDPOINT_BYTES: usize = 2_048;
+/// Headers of an owner's own in each request.
+pub const PUSH_HEADERS: usize = 32;
+/// Bytes of such a header's name.
+pub const PUSH_HEADER_NAME_BYTES: usize = 128;
+/// Bytes of its value.
+pub const PUSH_HEADER_VALUE_BYTES: usize = KIB;
+/// Bytes of a password or token.
+pub const PUSH_CREDENTIAL_BYTES: usize = 4 * KIB;
+/// Bytes of certificates or of a key in PEM.
+pub const PUSH_PEM_BYTES: usize = 32 * KIB;
+/// Signing secrets at a time: the one in use and the next.
+pub const PUSH_SIGNING_SECRETS: usize = 2;
+/// Bytes of a symmetric signing secret, shortest and longest (Standard Webhooks 1.0.0).
+pub const PUSH_SIGNING_SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+/// Time for one attempt: default, shortest and longest. Standard Webhooks recommends 15 to 30 s.
+pub const PUSH_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// See [`PUSH_REQUEST_TIMEOUT`].
+pub const PUSH_REQUEST_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+/// See [`PUSH_REQUEST_TIMEOUT`].
+pub const PUSH_REQUEST_TIMEOUT_MAX: Duration = MINUTE.saturating_mul(5);
+/// Requests to one endpoint at a time: default and most.
+pub const PUSH_CONCURRENCY: u32 = 64;
+/// See [`PUSH_CONCURRENCY`].
+pub const PUSH_CONCURRENCY_MAX: u32 = 1_000;
+/// Messages of one request to a gRPC endpoint.
+pub const PUSH_BATCH_MAX: u32 = 1_000;
+/// Messages per second, fewest and most that can be asked for.
+pub const PUSH_RATE_MIN: f64 = 0.01;
+/// See [`PUSH_RATE_MIN`].
+pub const PUSH_RATE_MAX: f64 = 100_000.0;
+/// Error rules of one endpoint.
+pub const PUSH_ERROR_RULES: usize = 32;
+/// Longest time between two probes of an open breaker.
+pub const BREAKER_OPEN_MAX: Duration = HOUR;
+/// Time for which a breaker is open before its endpoint is disabled: shortest and longest.
+pub const BREAKER_DISABLE_MIN: Duration = MINUTE;
+/// See [`BREAKER_DISABLE_MIN`].
+pub const BREAKER_DISABLE_MAX: Duration = DAY.saturating_mul(30);
+/// Bytes of an answer that are read, and past which it is cut.
+pub const PUSH_RESPONSE_BYTES: usize = 64 * KIB;
+/// Bytes of an answer that the log keeps with the attempt.
+pub const ATTEMPT_RESPONSE_BYTES: usize = KIB;
+/// Bytes of what went wrong, in words, that the log keeps with the attempt.
+pub const ATTEMPT_ERROR_BYTES: usize = KIB;
+/// Longest wait that an endpoint's `Retry-After` can ask for.
+pub const RETRY_AFTER_MAX: Duration = HOUR;
+/// Time between two requests for an endpoint's consent: shortest, and to what it grows.
+pub const CONFIRMATION_INTERVAL: Duration = MINUTE;
+/// See [`CONFIRMATION_INTERVAL`].
+pub const CONFIRMATION_INTERVAL_MAX: Duration = HOUR;
+/// Requests for an endpoint's consent, after which it is disabled.
+pub const CONFIRMATION_REQUESTS: u32 = 72;
+/// How long the token of a request is good (SNS: 3 days; here until the next one is due, and then some).
+pub const CONFIRMATION_LIFE: Duration = HOUR.saturating_mul(2);
+/// Topics that a message can be forwarded through.
+pub const FORWARD_HOPS: usize = 16;
+/// Push workers that one broker shares endpoints out to.
+pub const PUSH_WORKERS: usize = 1_000;
+
 // Consuming.
 
 /// Messages of one pull.

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, fmt, ops::RangeInclusive, sync::Arc, time::Dura
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, RetryPolicy, limits};
+use crate::{Invalid, RetryPolicy, limits, push::PushSettings};
 
 /// Free-form names and values for the operator's own use.
 pub type Labels = BTreeMap<String, String>;
@@ -84,6 +84,9 @@ pub struct SubscriptionSettings {
     pub labels: Labels,
     /// Only messages that match enter the queue; `None`, the default, is all of them.
     pub filter: Option<FilterPolicy>,
+    /// Where messages are pushed to; `None`, the default, leaves them to be pulled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub push: Option<Arc<PushSettings>>,
 }
 
 /// A filter policy as its owner wrote it. What the text means, and whether it means anything, is the filter crate's business.
@@ -119,6 +122,7 @@ impl Default for SubscriptionSettings {
             expire_unused_after: None,
             labels: Labels::new(),
             filter: None,
+            push: None,
         }
     }
 }
@@ -175,6 +179,9 @@ impl SubscriptionSettings {
         {
             let why = format!("has {bytes} bytes, the limit is {}", limits::FILTER_POLICY_BYTES);
             return Err(Invalid::new("filter_policy.json", why));
+        }
+        if let Some(push) = &self.push {
+            push.validate().map_err(|invalid| invalid.within("push"))?;
         }
         labels(&self.labels)
     }

@@ -149,6 +149,7 @@ impl Subscription {
             settings: state.queue.settings().clone(),
             created_at: self.created_at,
             paused: state.queue.is_paused(),
+            endpoint: None,
             position: state.position,
         })
     }

@@ -119,6 +119,7 @@ fn stored(given: v1::NewMessage, meta: &MessageMeta, origin: &Origin) -> v1::Mes
         deliver_at: (meta.deliver_at != Timestamp::EPOCH).then(|| time::to_proto_timestamp(meta.deliver_at)),
         expire_at: meta.expire_at.map(time::to_proto_timestamp),
         typed_attributes: given.typed_attributes,
+        forwarded_from: Vec::new(),
     }
 }
 

@@ -51,6 +51,7 @@ pub(crate) fn subscription(
         filtered_body: filter.body,
         filtered_invalid_body: filter.invalid_body,
         filtered_backlog: filter.left_backlog,
+        push: None,
     }
 }
 

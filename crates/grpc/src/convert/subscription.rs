@@ -23,6 +23,7 @@ pub(crate) fn settings(given: Option<v1::SubscriptionSettings>) -> Result<Subscr
         expire_unused_after: time::within("settings.expire_unused_after", given.expire_unused_after, unused)?,
         labels: given.labels,
         filter: filter_policy::of_settings(given.filter_policy)?,
+        push: None,
     };
     settings.validate().map_err(|invalid| invalid.within("settings"))?;
     Ok(settings)
@@ -45,6 +46,7 @@ pub(crate) fn to_proto(info: SubscriptionInfo) -> v1::Subscription {
         create_time: Some(time::to_proto_timestamp(info.created_at)),
         paused: info.paused,
         position: info.position,
+        push_endpoint: None,
     }
 }
 
@@ -63,6 +65,7 @@ fn settings_to_proto(settings: SubscriptionSettings) -> v1::SubscriptionSettings
         expire_unused_after: settings.expire_unused_after.map(time::to_proto_duration),
         labels: settings.labels,
         filter_policy: settings.filter.as_ref().map(filter_policy::to_proto),
+        push: None,
     }
 }
 

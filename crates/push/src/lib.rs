@@ -1,0 +1,26 @@
+//! Push delivery: a worker that leases messages of subscriptions with an endpoint, delivers them, and settles what came of it.
+//!
+//! ```text
+//! worker  -- one task an endpoint --> endpoint: lease -> gates -> carrier -> classify -> report
+//!                                        |                 |
+//!                                     Backend           Carrier
+//!                              local | remote        webhook | gRPC | topic
+//! ```
+//!
+//! # Invariants
+//!
+//! - It uses the broker's public calls and nothing else ([`Backend`]), so it runs inside the broker or as a process of its own.
+//! - Every endpoint has one worker at a time, which the broker chooses. What protects an endpoint (rate, concurrency, breaker, budget)
+//!   is in its own task and shared with nobody.
+//! - Nothing is connected to that the guard has not checked: the address that was checked is the one that is connected to.
+//! - What an endpoint can make the worker hold is bounded: requests under way, bytes of messages, bytes of answers, time.
+
+#![forbid(unsafe_code)]
+
+mod backend;
+mod carrier;
+mod config;
+
+pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
+pub use carrier::{Answer, Carrier, Consent, Failure, Response};
+pub use config::Config;
