@@ -19,8 +19,20 @@
 
 mod backend;
 mod carrier;
+mod compose;
 mod config;
+mod connect;
+mod grpc_endpoint;
+mod guard;
+#[cfg(test)]
+mod support;
+mod transport;
+mod webhook;
 
 pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
 pub use carrier::{Answer, Carrier, Consent, Failure, Response};
-pub use config::Config;
+pub use config::{Config, Network};
+pub use grpc_endpoint::GrpcEndpoint;
+pub use guard::{Denied, Guard, Host, Scheme, Target, UrlError};
+pub use transport::{AnyCarrier, Guardian, Transport, TransportError};
+pub use webhook::Webhook;
