@@ -4,6 +4,8 @@ mod attempt;
 mod endpoint;
 mod secret;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 pub use attempt::{Attempt, AttemptClass, AttemptReport, AttemptVerdict};
