@@ -4,6 +4,7 @@ mod attempt;
 mod endpoint;
 mod secret;
 mod settings;
+mod signing;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -15,3 +16,4 @@ pub use settings::{
     Authentication, BreakerSettings, ClientCertificate, ContentMode, ErrorAction, ErrorRule, PushSettings,
     StatusRange,
 };
+pub use signing::SigningSecret;

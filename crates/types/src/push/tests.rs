@@ -102,6 +102,16 @@ fn credentials_that_no_header_can_carry_are_refused_without_being_shown() {
 }
 
 #[test]
+fn a_signing_secret_that_is_none_is_refused_by_its_place() {
+    let good = || Secret::new(format!("whsec_{}", "c2Vj".repeat(8)));
+    assert_eq!(push(|push| push.signing_secrets = vec![good(), good()]).validate(), Ok(()));
+    let (field, reason) = refused(|push| push.signing_secrets = vec![good(), Secret::new("whsec_c2Vj")]);
+    assert_eq!(field, "signing_secrets[1]");
+    assert!(reason.contains("3 bytes") && !reason.contains("c2Vj"), "{reason}");
+    assert_eq!(refused(|push| push.signing_secrets = vec![good(); 3]).0, "signing_secrets");
+}
+
+#[test]
 fn an_error_rule_is_about_answers_that_there_are() {
     let rule = |status| ErrorRule { status, action: ErrorAction::Retry };
     let cases = [
