@@ -20,7 +20,9 @@
 mod backend;
 mod carrier;
 mod config;
+mod retry_after;
 
 pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
 pub use carrier::{Answer, Carrier, Consent, Failure, Response};
 pub use config::Config;
+pub use retry_after::retry_after;
