@@ -1,5 +1,6 @@
 mod cloud_events;
 mod confirmation;
+mod document;
 mod headers;
 mod raw;
 mod sns;
