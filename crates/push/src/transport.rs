@@ -4,10 +4,13 @@ use std::{io, pin::Pin, sync::Arc, time::Duration};
 
 use broker::{AssignedEndpoint, CheckEndpoint, Delivery};
 use rustls::ClientConfig;
-use types::{Clock, Invalid, push::PushSettings};
+use types::{
+    Clock, Invalid, SubscriptionUid, limits,
+    push::{EndpointStatus, PushSettings},
+};
 
 use crate::{
-    Answer, Carrier, Config, Consent,
+    Answer, Carrier, Config, Consent, Content,
     connect::{Connector, Dial, Dialler, Resolve, Roots, System, Tcp},
     grpc_endpoint::{self, GrpcEndpoint},
     guard::{Guard, Target},
@@ -160,6 +163,8 @@ impl Guardian {
         let target = self.transport.target(push)?;
         if target.scheme().is_grpc() {
             grpc_endpoint::check_headers(push)?;
+        } else {
+            Content::new(&with_long_names(push)?)?;
         }
         let connector = self.transport.connector(&target, push)?;
         if self.static_only || self.transport.guard().trusts(target.host()) {
@@ -177,6 +182,18 @@ impl CheckEndpoint for Guardian {
     ) -> Pin<Box<dyn Future<Output = Result<(), Invalid>> + Send + 'a>> {
         Box::pin(self.look(push))
     }
+}
+
+/// An endpoint of a subscription with the longest names, whose requests are the largest.
+fn with_long_names(push: &PushSettings) -> Result<AssignedEndpoint, Invalid> {
+    let longest = "a".repeat(limits::NAME_BYTES);
+    Ok(AssignedEndpoint {
+        subscription: format!("projects/{longest}/subscriptions/{longest}").parse()?,
+        topic: format!("projects/{longest}/topics/{longest}").parse()?,
+        uid: SubscriptionUid(0),
+        push: Arc::new(push.clone()),
+        status: EndpointStatus::Active,
+    })
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ async fn hosts_that_the_operator_vouches_for_and_a_static_check_ask_no_one() {
 }
 
 #[tokio::test]
-async fn certificates_and_keys_that_are_none_or_do_not_fit_are_refused_by_field() {
+async fn certificates_keys_headers_and_secrets_that_cannot_be_used_are_refused_by_field() {
     let (authority, other) = (Authority::new(), Authority::new());
     let issued = authority.issue("client");
     let url = "https://127.0.0.1:8443";
@@ -99,6 +99,7 @@ async fn certificates_and_keys_that_are_none_or_do_not_fit_are_refused_by_field(
         ..settings(url)
     };
     let trusted = |pem: &str| PushSettings { trusted_certificates: Some(pem.to_owned()), ..settings(url) };
+    let many = (0..20).map(|n| (format!("x-{n}"), "x".repeat(1_000))).collect();
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for (push, field) in [
         (with("nothing", &issued.key), "client_certificate.chain"),
@@ -124,6 +125,11 @@ async fn certificates_and_keys_that_are_none_or_do_not_fit_are_refused_by_field(
             },
             "headers",
         ),
+        (
+            PushSettings { signing_secrets: vec![Secret::new("nothing")], ..settings(url) },
+            "signing_secrets[0]",
+        ),
+        (PushSettings { headers: many, ..settings(url) }, "headers"),
     ] {
         let (found, reason) = refused(&push).await;
         assert_eq!(found, field, "{reason}");

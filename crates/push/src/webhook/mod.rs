@@ -9,10 +9,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use broker::{AssignedEndpoint, Delivery};
 use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderMap, Request, StatusCode, Uri,
-    header::{ACCEPT_ENCODING, HeaderValue},
-};
+use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::{
@@ -22,9 +19,9 @@ use hyper_util::{
 use types::{Clock, Invalid, limits};
 
 use crate::{
-    Answer, Carrier, Consent, Failure, Response,
-    compose::{Content, retry_after},
+    Answer, Carrier, Consent, Content, Failure, Response,
     connect::{Connector, cut, failure},
+    retry_after,
 };
 
 /// Connections that are kept while nothing is to be sent, and for how long.
@@ -97,7 +94,6 @@ impl Webhook {
     /// One request and its answer. Where it goes to is not the request's choice.
     async fn exchange(&self, mut request: Request<Full<Bytes>>) -> Result<Reply, Failed> {
         *request.uri_mut() = self.uri.clone();
-        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let response = self.client.request(request).await.map_err(|error| failure(&error))?;
         let (head, body) = response.into_parts();
         if head.status.is_informational() {
