@@ -17,8 +17,8 @@ pub(crate) struct ConnectError {
 }
 
 impl ConnectError {
-    pub(super) fn new(failure: Failure, what: impl ToString) -> Self {
-        Self { failure, what: what.to_string() }
+    pub(super) fn new(failure: Failure, what: impl Into<String>) -> Self {
+        Self { failure, what: what.into() }
     }
 }
 

@@ -120,7 +120,7 @@ impl Connector {
         let addresses: Vec<_> = found.into_iter().map(at).collect();
         for address in &addresses {
             let checked = self.dialler.guard.check(*address);
-            checked.map_err(|denied| ConnectError::new(Failure::Denied, denied))?;
+            checked.map_err(|denied| ConnectError::new(Failure::Denied, denied.to_string()))?;
         }
         Ok(addresses)
     }

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     Config,
     guard::vectors,
-    support::{Dials, Names, config},
+    support::{Dials, Names, config, now},
 };
 
 fn connector(url: &str, config: &Config, names: Arc<Names>, dials: Arc<Dials>) -> Connector {
@@ -71,7 +71,7 @@ async fn what_does_not_resolve_is_not_dialled() {
 async fn a_resolver_that_does_not_answer_ends_with_the_deadline() {
     let dials = Dials::refusing();
     let connector = connector("http://slow.example", &by_default(), Names::hanging(), Arc::clone(&dials));
-    let began = tokio::time::Instant::now();
+    let began = now();
     assert_eq!(connector.connect().await.unwrap_err().failure, Failure::Timeout);
     assert_eq!(began.elapsed(), by_default().connect_timeout);
     assert!(dials.dialled.lock().is_empty());
@@ -93,7 +93,7 @@ async fn an_address_that_says_nothing_leaves_time_for_the_next() {
     assert!(refused.what.contains("1.1.1.1:80"), "{refused}");
     assert_eq!(*dials.dialled.lock(), addresses(&["8.8.8.8:80", "1.1.1.1:80"]));
 
-    let began = tokio::time::Instant::now();
+    let began = now();
     assert_eq!(connector.connect().await.unwrap_err().failure, Failure::Timeout);
     assert_eq!(began.elapsed(), by_default().connect_timeout);
 }

@@ -5,13 +5,15 @@ use data_encoding::BASE64;
 use fanfare_proto::v1::Message;
 use http::{
     HeaderMap,
-    header::{AUTHORIZATION, HeaderName, HeaderValue},
+    header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT},
 };
 use prost::Message as _;
 use types::{
     Invalid,
     push::{Authentication, PushSettings},
 };
+
+const AGENT: &str = concat!("Fanfare/", env!("CARGO_PKG_VERSION"));
 
 /// Checks what the settings of a gRPC endpoint have beyond other settings.
 ///
@@ -24,6 +26,7 @@ pub(crate) fn check(push: &PushSettings) -> Result<(), Invalid> {
 /// What every call to an endpoint has.
 pub(super) fn of_settings(push: &PushSettings) -> Result<HeaderMap, Invalid> {
     let mut headers = HeaderMap::new();
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     for (name, value) in &push.headers {
         let (name, value) =
             header(name, value).map_err(|why| Invalid::new("headers", format!("{name:?} {why}")))?;

@@ -99,12 +99,13 @@ async fn a_server_gets_the_message_as_it_is_stored_and_an_empty_answer_takes_it(
     assert_eq!((message.message_id.clone(), message.sequence), (delivery(5).message_id.to_string(), 5));
     assert_eq!((message.delivery_attempt, message.publish_time.unwrap().seconds), (3, 1_699_999_999));
     assert_eq!(message.message.as_ref().unwrap().data, "message 5");
-    let said: HashMap<_, _> = ["x-team", "authorization", "x-correlation-id", "grpc-timeout"]
+    let said: HashMap<_, _> = ["x-team", "authorization", "x-correlation-id", "grpc-timeout", "user-agent"]
         .map(|name| (name, metadata.get(name).unwrap().to_str().unwrap().to_owned()))
         .into();
     assert_eq!(said["x-team"], "billing");
     assert_eq!(said["authorization"], "Bearer s3cret");
     assert_eq!(said["x-correlation-id"], "c-5");
+    assert!(said["user-agent"].starts_with("Fanfare/"));
     assert!(metadata.get("traceparent").is_some());
 }
 

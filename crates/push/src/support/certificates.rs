@@ -33,17 +33,17 @@ impl Authority {
 
     /// For a name or an address.
     pub(crate) fn issue(&self, name: &str) -> Issued {
-        self.sign(CertificateParams::new(vec![name.to_owned()]).unwrap())
+        self.sign(&CertificateParams::new(vec![name.to_owned()]).unwrap())
     }
 
     pub(crate) fn issue_expired(&self, name: &str) -> Issued {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2020, 2, 1);
-        self.sign(params)
+        self.sign(&params)
     }
 
-    fn sign(&self, params: CertificateParams) -> Issued {
+    fn sign(&self, params: &CertificateParams) -> Issued {
         let key = KeyPair::generate().unwrap();
         let chain = params.signed_by(&key, &self.issuer).unwrap().pem();
         Issued { chain, key: key.serialize_pem() }

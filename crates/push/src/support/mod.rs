@@ -92,6 +92,11 @@ impl Dial for Dials {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "measures how far a paused clock has been moved")]
+pub(crate) fn now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
 /// Lets through what the tests' own servers need: the loopback network, without TLS too.
 pub(crate) fn config() -> Config {
     Config { allow_http: true, allow_networks: vec!["127.0.0.0/8".parse().unwrap()], ..Config::default() }
@@ -124,8 +129,13 @@ pub(crate) fn endpoint(push: PushSettings) -> AssignedEndpoint {
 
 /// The n-th message of the topic.
 pub(crate) fn delivery(sequence: u64) -> Delivery {
+    delivery_of(sequence, Bytes::from(format!("message {sequence}")))
+}
+
+/// The same with other data.
+pub(crate) fn delivery_of(sequence: u64, data: Bytes) -> Delivery {
     let message = Message {
-        data: Bytes::from(format!("message {sequence}")),
+        data,
         correlation_id: format!("c-{sequence}"),
         traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned(),
         ..Message::default()

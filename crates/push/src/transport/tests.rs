@@ -1,10 +1,13 @@
 use types::push::{ClientCertificate, Secret};
 
 use super::*;
-use crate::support::{
-    Dials, Names,
-    certificates::{Authority, Issued},
-    config, servers, settings, transport,
+use crate::{
+    guard::vectors,
+    support::{
+        Dials, Names,
+        certificates::{Authority, Issued},
+        config, delivery, endpoint, now, servers, settings, transport,
+    },
 };
 
 fn ok(_: &servers::Seen) -> http::Response<http_body_util::Full<bytes::Bytes>> {
@@ -26,6 +29,25 @@ fn guardian() -> Guardian {
 async fn refused(push: &PushSettings) -> (String, String) {
     let invalid = guardian().check(push).await.unwrap_err();
     (invalid.field, invalid.reason)
+}
+
+#[tokio::test]
+async fn no_vector_is_asked_for_or_connected_to_when_it_is_named_or_delivered_to() {
+    let by_default = Config { allow_http: true, ..Config::default() };
+    let (names, dials) = (Names::hanging(), Dials::refusing());
+    let transport = transport(&by_default, Arc::clone(&names), Arc::clone(&dials));
+    let guardian = Guardian::new(transport.clone());
+    for url in vectors::WRITTEN.iter().flat_map(|(_, urls)| *urls) {
+        let named = guardian.check(&settings(url)).await.expect_err(url);
+        let taken_up = transport.carrier(&endpoint(settings(url))).expect_err(url);
+        assert_eq!((named.field.as_str(), taken_up), ("endpoint", named.clone()), "{url}");
+    }
+    assert!(names.asked.lock().is_empty() && dials.dialled.lock().is_empty());
+}
+
+#[test]
+fn a_transport_is_made_before_there_is_a_runtime() {
+    Transport::new(&config(), Arc::new(types::SystemClock::start())).unwrap();
 }
 
 #[tokio::test]
@@ -67,7 +89,7 @@ async fn a_denied_address_is_refused_with_the_address_and_the_rule() {
 async fn an_endpoint_has_three_seconds_to_take_a_connection() {
     let dials = Dials::doing(|_| Box::pin(std::future::pending()));
     let guardian = Guardian::new(transport(&config(), Names::hanging(), dials));
-    let began = tokio::time::Instant::now();
+    let began = now();
     let invalid = guardian.check(&settings("https://8.8.8.8")).await.unwrap_err();
     assert_eq!(invalid.reason, "no connection to 8.8.8.8:443 in 3s");
     assert_eq!(began.elapsed(), CHECK_TIME);
@@ -201,7 +223,7 @@ async fn a_client_certificate_is_shown_to_a_server_that_wants_one() {
     let server = servers::https(authority.issue("127.0.0.1").server_for_clients_of(&authority), ok).await;
     let deliver = |push: PushSettings| async {
         let carrier = crate::support::carrier(push);
-        carrier.deliver(&[crate::support::delivery(1)]).await.remove(0).response
+        carrier.deliver(&[delivery(1)]).await.remove(0).response
     };
     let shown = PushSettings {
         client_certificate: Some(certificate(&authority.issue("client"))),

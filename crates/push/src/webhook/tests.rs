@@ -4,7 +4,7 @@ use types::push::PushSettings;
 use super::*;
 use crate::{
     AnyCarrier,
-    support::{certificates::Authority, config, delivery, endpoint, servers, settings},
+    support::{certificates::Authority, config, delivery, delivery_of, endpoint, servers, settings},
 };
 
 fn carrier(url: &str) -> AnyCarrier {
@@ -58,6 +58,26 @@ async fn http_2_is_spoken_with_who_offers_it_in_tls() {
             PushSettings { trusted_certificates: Some(authority.pem), ..settings(&server.url("https")) };
         assert_eq!(deliver(&crate::support::carrier(push)).await.response, Response::Http(200));
         assert_eq!(server.seen.recv().await.unwrap().head.version, spoken);
+    }
+}
+
+#[tokio::test]
+async fn a_message_of_1_mib_arrives_whole_and_so_do_50_at_once() {
+    let data = Bytes::from(vec![b'm'; 1 << 20]);
+    let authority = Authority::new();
+    for offered in ["h2", "http/1.1"] {
+        let tls = authority.issue("127.0.0.1").server(&[offered]);
+        let mut server = servers::https(tls, |_| answering(200, "")).await;
+        let trusted_certificates = Some(authority.pem.clone());
+        let push = PushSettings { trusted_certificates, ..settings(&server.url("https")) };
+        let carrier = crate::support::carrier(push);
+        let messages: Vec<_> = (1..=50).map(|n| [delivery_of(n, data.clone())]).collect();
+        let answers =
+            futures_util::future::join_all(messages.iter().map(|message| carrier.deliver(message))).await;
+        for answer in answers.iter().flatten() {
+            assert_eq!(answer.response, Response::Http(200), "{offered}: {}", answer.error);
+            assert_eq!(server.seen.recv().await.unwrap().body, data, "{offered}");
+        }
     }
 }
 
