@@ -11,7 +11,7 @@ use broker::{AssignedEndpoint, Delivery};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::Body;
 use hyper_util::{
     client::legacy::{Builder, Client},
     rt::{TokioExecutor, TokioTimer},
@@ -171,7 +171,7 @@ pub(crate) fn first_of(body: &[u8]) -> Bytes {
 }
 
 /// The body, as far as it is read. One that breaks off is an error, one that is cut is not.
-async fn read(mut body: Incoming) -> Result<Bytes, hyper::Error> {
+async fn read<B: Body<Data = Bytes> + Unpin>(mut body: B) -> Result<Bytes, B::Error> {
     let mut kept = BytesMut::new();
     match tokio::time::timeout(BODY_TIME, gather(&mut body, &mut kept)).await {
         Ok(Err(error)) => Err(error),
@@ -179,7 +179,7 @@ async fn read(mut body: Incoming) -> Result<Bytes, hyper::Error> {
     }
 }
 
-async fn gather(body: &mut Incoming, kept: &mut BytesMut) -> Result<(), hyper::Error> {
+async fn gather<B: Body<Data = Bytes> + Unpin>(body: &mut B, kept: &mut BytesMut) -> Result<(), B::Error> {
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         let room = limits::PUSH_RESPONSE_BYTES - kept.len();

@@ -1,3 +1,4 @@
+use futures_util::{FutureExt as _, StreamExt as _};
 use http_body_util::Full;
 use types::push::PushSettings;
 
@@ -153,6 +154,18 @@ async fn a_body_is_cut_at_64_kib_and_the_status_counts() {
     let answer = to_raw(endless, false).await;
     assert_eq!(answer.response, Response::Http(200));
     assert_eq!(answer.body, vec![b'b'; limits::ATTEMPT_RESPONSE_BYTES]);
+}
+
+#[tokio::test]
+async fn a_body_is_not_waited_for_past_64_kib() {
+    let sent = |bytes: usize| {
+        let frame = Ok::<_, std::io::Error>(hyper::body::Frame::data(Bytes::from(vec![b'b'; bytes])));
+        let and_nothing_more = futures_util::stream::pending();
+        http_body_util::StreamBody::new(futures_util::stream::iter([frame]).chain(and_nothing_more))
+    };
+    let cut = read(sent(limits::PUSH_RESPONSE_BYTES + 1)).now_or_never().unwrap().unwrap();
+    assert_eq!(cut.len(), limits::PUSH_RESPONSE_BYTES);
+    assert!(read(sent(limits::PUSH_RESPONSE_BYTES)).now_or_never().is_none(), "it may be over");
 }
 
 #[tokio::test]
