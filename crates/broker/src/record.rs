@@ -7,6 +7,7 @@
 //! topic:        3 | TopicEvent as JSON
 //! subscription: 4 | SubscriptionEvent as JSON
 //! queue:        5 | subscription u64 | ordinal u64 | queue::Record as postcard
+//! attempt:      6 | subscription u64 | sequence u64 | types::push::Attempt as postcard
 //! ```
 //!
 //! Integers are little-endian, times in microseconds since the Unix epoch. Rare records are JSON so that settings can grow fields;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use types::{
     KeyHash, MessageMeta, Sequence, SubscriptionName, SubscriptionSettings, SubscriptionUid, Timestamp,
     TopicSettings,
+    push::{Attempt, EndpointStatus},
 };
 
 use crate::BacklogAction;
@@ -26,6 +28,7 @@ const CARRIED: u8 = 2;
 const TOPIC: u8 = 3;
 const SUBSCRIPTION: u8 = 4;
 const QUEUE: u8 = 5;
+const ATTEMPT: u8 = 6;
 
 const HAS_KEY: u8 = 1;
 const HAS_DEDUPLICATION_ID: u8 = 2;
@@ -36,10 +39,24 @@ const HAS_EXPIRE_AT: u8 = 8;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Record {
     Message(Message),
-    Carried { sequence: Sequence, published_at: Timestamp, message: Message },
+    Carried {
+        sequence: Sequence,
+        published_at: Timestamp,
+        message: Message,
+    },
     Topic(TopicEvent),
     Subscription(SubscriptionEvent),
-    Queue { uid: SubscriptionUid, ordinal: u64, record: queue::Record },
+    Queue {
+        uid: SubscriptionUid,
+        ordinal: u64,
+        record: queue::Record,
+    },
+    /// What happened when a message was pushed; what it led to is a queue's record.
+    Attempt {
+        uid: SubscriptionUid,
+        sequence: Sequence,
+        attempt: Attempt,
+    },
 }
 
 /// A message as stored. The byte fields are slices of the log's own buffer.
@@ -83,6 +100,11 @@ pub(crate) enum SubscriptionEvent {
     },
     Deleted {
         uid: SubscriptionUid,
+    },
+    /// Its push endpoint: what a change of settings does to it is not recorded, it follows from that.
+    Endpoint {
+        uid: SubscriptionUid,
+        status: EndpointStatus,
     },
 }
 
@@ -152,8 +174,14 @@ pub(crate) fn write_queue(out: &mut BytesMut, uid: SubscriptionUid, ordinal: u64
     out.put_u8(QUEUE);
     out.put_u64_le(uid.0);
     out.put_u64_le(ordinal);
-    let encoded = postcard::to_extend(record, std::mem::take(out).writer().into_inner());
-    *out = encoded.expect("a queue record has no value that postcard cannot write");
+    write_postcard(out, record);
+}
+
+pub(crate) fn write_attempt(out: &mut BytesMut, uid: SubscriptionUid, sequence: Sequence, attempt: &Attempt) {
+    out.put_u8(ATTEMPT);
+    out.put_u64_le(uid.0);
+    out.put_u64_le(sequence);
+    write_postcard(out, attempt);
 }
 
 impl Record {
@@ -175,8 +203,12 @@ impl Record {
             QUEUE => {
                 let uid = SubscriptionUid(u64_of(&mut rest)?);
                 let ordinal = u64_of(&mut rest)?;
-                let record = postcard::from_bytes(&rest).map_err(|error| Malformed(error.to_string()))?;
-                Ok(Self::Queue { uid, ordinal, record })
+                Ok(Self::Queue { uid, ordinal, record: read_postcard(&rest)? })
+            }
+            ATTEMPT => {
+                let uid = SubscriptionUid(u64_of(&mut rest)?);
+                let sequence = u64_of(&mut rest)?;
+                Ok(Self::Attempt { uid, sequence, attempt: read_postcard(&rest)? })
             }
             kind => Err(Malformed(format!("unknown kind {kind}"))),
         }
@@ -189,6 +221,19 @@ impl Record {
             _ => Ok(None),
         }
     }
+}
+
+/// The attempt that a record holds, if it is one to push this message to this subscription; of other records nothing is decoded.
+pub(crate) fn read_attempt_of(
+    bytes: &Bytes,
+    uid: SubscriptionUid,
+    sequence: Sequence,
+) -> Result<Option<Attempt>, Malformed> {
+    let mut rest = bytes.clone();
+    if u8_of(&mut rest)? != ATTEMPT || u64_of(&mut rest)? != uid.0 || u64_of(&mut rest)? != sequence {
+        return Ok(None);
+    }
+    read_postcard(&rest).map(Some)
 }
 
 fn read_message(mut rest: Bytes) -> Result<Message, Malformed> {
@@ -221,6 +266,15 @@ fn read_message(mut rest: Bytes) -> Result<Message, Malformed> {
 fn put_short(out: &mut BytesMut, text: &str) {
     out.put_u8(u8::try_from(text.len()).expect("the text is within its limit"));
     out.put_slice(text.as_bytes());
+}
+
+fn write_postcard(out: &mut BytesMut, value: &impl Serialize) {
+    let encoded = postcard::to_extend(value, std::mem::take(out).writer().into_inner());
+    *out = encoded.expect("the record has no value that postcard cannot write");
+}
+
+fn read_postcard<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Malformed> {
+    postcard::from_bytes(bytes).map_err(|error| Malformed(error.to_string()))
 }
 
 fn write_json(out: &mut BytesMut, event: &impl Serialize) {
