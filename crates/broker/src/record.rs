@@ -368,9 +368,41 @@ mod tests {
     }
 
     #[test]
+    fn an_attempt_comes_back_to_who_asks_for_its_message_and_is_stored_as_ever() {
+        let attempt = Attempt {
+            number: 300,
+            started_at: Timestamp::from_micros(1),
+            latency: std::time::Duration::new(2, 3),
+            status: Some(503),
+            class: types::push::AttemptClass::Retryable,
+            response: vec![7, 8],
+            error: "ü".into(),
+        };
+        let uid = SubscriptionUid(9);
+        let bytes = written(|out| write_attempt(out, uid, 10, &attempt));
+        let fields = [0xac, 2, 1, 2, 3, 1, 0xf7, 3, 9, 2, 7, 8, 2, 0xc3, 0xbc];
+        let head: Vec<u8> = [&[6][..], &9_u64.to_le_bytes(), &10_u64.to_le_bytes()].concat();
+        assert_eq!(bytes, [&head[..], &fields].concat());
+        assert_eq!(read_attempt_of(&bytes, uid, 10), Ok(Some(attempt.clone())));
+        assert_eq!(read_attempt_of(&bytes, uid, 11), Ok(None));
+        assert_eq!(read_attempt_of(&bytes, SubscriptionUid(8), 10), Ok(None));
+        assert_eq!(Record::read(&bytes), Ok(Record::Attempt { uid, sequence: 10, attempt }));
+        assert!(Record::read(&bytes.slice(..bytes.len() - 1)).is_err());
+    }
+
+    #[test]
     fn events_come_back_as_they_were_written() {
         let event = TopicEvent::Updated { settings: TopicSettings::default() };
         assert_eq!(Record::read(&written(|out| write_topic(out, &event))), Ok(Record::Topic(event)));
+        let status = EndpointStatus::Disabled {
+            reason: types::push::DisabledReason::BreakerOpen,
+            at: Timestamp::from_micros(5),
+        };
+        let event = SubscriptionEvent::Endpoint { uid: SubscriptionUid(9), status };
+        let bytes = written(|out| write_subscription(out, &event));
+        let text = r#"{"Endpoint":{"uid":9,"status":{"disabled":{"reason":"breaker_open","at":5}}}}"#;
+        assert_eq!(bytes.slice(1..), text.as_bytes());
+        assert_eq!(Record::read(&bytes), Ok(Record::Subscription(event)));
         let event = SubscriptionEvent::Created {
             name: "s".parse().unwrap(),
             settings: SubscriptionSettings::default(),

@@ -1,4 +1,4 @@
-//! Changes by the subscription's owner: pause, seek, and what retention does. (Settings: `refilter`; resume: `endpoint`.) Each takes effect at the position of its record.
+//! Changes by the subscription's owner: pause, seek, and what retention does. (Settings: `refilter`; resume: `endpoint_change`.) Each takes effect at the position of its record.
 
 use std::sync::Arc;
 

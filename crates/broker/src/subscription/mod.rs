@@ -8,6 +8,7 @@ mod consume;
 mod counting;
 mod due;
 mod endpoint;
+mod endpoint_change;
 mod intake;
 mod reading;
 mod refilter;
