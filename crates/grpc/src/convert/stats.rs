@@ -4,7 +4,7 @@ use broker::{Config, HealthState, SubscriptionStats, TopicStats, Totals};
 use fanfare_proto::v1;
 use types::{SubscriptionName, TopicName, limits};
 
-use super::time;
+use super::{push, time};
 
 pub(crate) fn topic(name: &TopicName, stats: TopicStats) -> v1::GetTopicStatsResponse {
     v1::GetTopicStatsResponse {
@@ -51,7 +51,7 @@ pub(crate) fn subscription(
         filtered_body: filter.body,
         filtered_invalid_body: filter.invalid_body,
         filtered_backlog: filter.left_backlog,
-        push: None,
+        push: stats.push.as_deref().map(push::figures),
     }
 }
 
