@@ -23,4 +23,4 @@ mod config;
 
 pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
 pub use carrier::{Answer, Carrier, Consent, Failure, Response};
-pub use config::Config;
+pub use config::{Config, Network};

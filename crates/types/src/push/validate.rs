@@ -214,7 +214,12 @@ fn at_most(field: &str, found: usize, limit: usize) -> Result<(), Invalid> {
 }
 
 /// Not a number is in no range.
-fn within<T: PartialOrd + std::fmt::Debug>(field: &str, value: T, least: T, most: T) -> Result<(), Invalid> {
+fn within<T: Copy + PartialOrd + std::fmt::Debug>(
+    field: &str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<(), Invalid> {
     if value >= least && value <= most {
         return Ok(());
     }
