@@ -54,6 +54,9 @@ struct Settings {
     /// Serve /livez, /readyz and /metrics here.
     #[arg(long, value_name = "ADDR")]
     http_listen: Option<String>,
+    /// Leave push endpoints to workers in processes of their own (`fanfare push-worker`).
+    #[arg(long)]
+    no_push: bool,
     /// Any other setting by its key, for example `--set log.format=json`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -74,7 +77,8 @@ impl Settings {
         let memory = self.memory.then(|| given("engine", "memory", "--memory"));
         let listen = self.listen.as_ref().map(|address| given("listen", address, "--listen"));
         let http = self.http_listen.as_ref().map(|address| given("http_listen", address, "--http-listen"));
-        set.chain(data_dir).chain(memory).chain(listen).chain(http).collect()
+        let push = self.no_push.then(|| given("push.enabled", "false", "--no-push"));
+        set.chain(push).chain(data_dir).chain(memory).chain(listen).chain(http).collect()
     }
 }
 
