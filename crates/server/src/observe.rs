@@ -1,5 +1,7 @@
 //! The metrics' sources: what the process and its broker say at a scrape.
 
+mod push;
+
 use std::{sync::Arc, time::Duration};
 
 use broker::{Broker, FilterStats, SubscriptionStats, TopicStats, Totals};
@@ -10,6 +12,7 @@ use telemetry::{
 use tokio::{runtime::Handle, sync::watch};
 use types::SubscriptionName;
 
+use self::push::Endpoints;
 use crate::{config::Config, readiness::Readiness};
 
 /// The metrics of a process that does not have a broker yet.
@@ -55,15 +58,20 @@ impl Source for Recovered {
         self.broker.survey_topics(|name, stats| {
             into.row(Label::Topic, &name.to_string(), &topic(stats));
         });
-        let mut own = Vec::new();
+        let (mut own, mut endpoints) = (Vec::new(), Endpoints::default());
         self.broker.survey_subscriptions(|name, stats| {
             let label = name.to_string();
             let admitted = into.row(Label::Subscription, &label, &subscription(stats));
-            into.by_reason(&metrics::SUBSCRIPTION_FILTERED, &label, admitted, &filtered(&stats.filter));
+            into.by(&metrics::SUBSCRIPTION_FILTERED, &label, admitted, &filtered(&stats.filter));
+            if let Some(figures) = &stats.push {
+                endpoints.count(figures);
+                push::endpoint(into, &label, admitted, figures);
+            }
             if admitted {
                 own.push(name.clone());
             }
         });
+        endpoints.observe(into);
         for name in own {
             let age = self.oldest_age(&name).as_secs_f64();
             into.row(Label::Subscription, &name.to_string(), &[(&metrics::SUBSCRIPTION_OLDEST_AGE, age)]);
