@@ -188,6 +188,10 @@ pub const PUSH_RESPONSE_BYTES: usize = 64 * KIB;
 pub const ATTEMPT_RESPONSE_BYTES: usize = KIB;
 /// Bytes of what went wrong, in words, that the log keeps with the attempt.
 pub const ATTEMPT_ERROR_BYTES: usize = KIB;
+/// Reports of one call of a push worker.
+pub const ATTEMPT_REPORTS: usize = 1_000;
+/// Attempts of one message that are read back from the log: the latest.
+pub const ATTEMPTS_READ: usize = 1_000;
 /// Longest wait that an endpoint's `Retry-After` can ask for.
 pub const RETRY_AFTER_MAX: Duration = HOUR;
 /// Time between two requests for an endpoint's consent: shortest, and to what it grows.
