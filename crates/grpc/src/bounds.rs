@@ -216,10 +216,10 @@ fn push(bytes: &[u8], settings: u32) -> Result<usize, Fault> {
 }
 
 /// `reports` of a push worker.
-fn reports(bytes: &[u8], tag: u32, size: usize) -> Result<usize, Fault> {
+fn reports(bytes: &[u8], tag: u32, limit: usize) -> Result<usize, Fault> {
     let count = number_of(bytes, tag)?;
-    check::length("reports", count.max(1), 1..=limits::PUSH_REPORTS)?;
-    Ok(count * size)
+    check::length("reports", count.max(1), 1..=limit)?;
+    Ok(count * REPORT)
 }
 
 /// The labels of the settings.
@@ -263,8 +263,8 @@ bounded! {
     CreateSubscriptionRequest, "request": |bytes| Ok(labels(bytes, 3, 8)? + push(bytes, 3)?);
     UpdateTopicRequest, "request": |bytes| Ok(labels(bytes, 2, 4)? + paths(bytes)?);
     UpdateSubscriptionRequest, "request": |bytes| Ok(labels(bytes, 2, 8)? + push(bytes, 2)? + paths(bytes)?);
-    ReportAttemptsRequest, "reports": |bytes| reports(bytes, 2, REPORT);
-    ReportEndpointsRequest, "reports": |bytes| reports(bytes, 1, REPORT);
+    ReportAttemptsRequest, "reports": |bytes| reports(bytes, 2, limits::ATTEMPT_REPORTS);
+    ReportEndpointsRequest, "reports": |bytes| reports(bytes, 1, limits::PUSH_ENDPOINT_PAGE);
 }
 
 #[cfg(test)]

@@ -55,7 +55,8 @@ fn push_settings(change: impl FnOnce(&mut v1::PushConfig)) -> Option<v1::Subscri
 
 #[test]
 fn what_repeats_in_push_settings_is_counted_in_creation_and_in_update() {
-    let cases: [(fn(&mut v1::PushConfig, usize), usize, &str); 4] = [
+    type Fill = fn(&mut v1::PushConfig, usize);
+    let cases: [(Fill, usize, &str); 4] = [
         (|push, count| push.headers = named(count), 32, "headers"),
         (|push, count| push.signing_secrets = vec![String::new(); count], 2, "signing_secrets"),
         (|push, count| push.error_rules = vec![v1::PushErrorRule::default(); count], 32, "error_rules"),

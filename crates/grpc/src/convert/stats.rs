@@ -21,9 +21,9 @@ pub(crate) fn topic(name: &TopicName, stats: TopicStats) -> v1::GetTopicStatsRes
 
 pub(crate) fn subscription(
     name: &SubscriptionName,
-    stats: SubscriptionStats,
+    stats: &SubscriptionStats,
 ) -> v1::GetSubscriptionStatsResponse {
-    let (counts, filter) = (stats.counts, stats.filter);
+    let (counts, filter) = (&stats.counts, &stats.filter);
     v1::GetSubscriptionStatsResponse {
         name: name.to_string(),
         backlog: stats.backlog,

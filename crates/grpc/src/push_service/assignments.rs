@@ -91,7 +91,7 @@ impl Told {
             return None;
         }
         self.begun = true;
-        let withdrawn = self.withdrawn.drain(..self.withdrawn.len().min(limits::PUSH_REPORTS));
+        let withdrawn = self.withdrawn.drain(..self.withdrawn.len().min(limits::PUSH_ENDPOINT_PAGE));
         let withdrawn = withdrawn.map(|uid| uid.0.to_string()).collect();
         let page = v1::WorkResponse { withdrawn, assigned: self.some_assigned() };
         self.due = !self.withdrawn.is_empty() || !self.assigned.is_empty();
@@ -101,7 +101,7 @@ impl Told {
     /// As many as fit, at least one if there is one.
     fn some_assigned(&mut self) -> Vec<v1::AssignedEndpoint> {
         let (mut page, mut bytes) = (Vec::new(), 0);
-        while let Some(next) = self.assigned.front().filter(|_| page.len() < limits::PUSH_REPORTS) {
+        while let Some(next) = self.assigned.front().filter(|_| page.len() < limits::PUSH_ENDPOINT_PAGE) {
             let next = to_proto(next);
             bytes += next.encoded_len();
             if bytes > PAGE_BYTES && !page.is_empty() {

@@ -8,7 +8,7 @@
 //!
 //! # Limits
 //!
-//! [`limits::PUSH_REPORTS`] reports a call, and as many endpoints, or about 3 MiB, an answer of `Work`.
+//! [`limits::ATTEMPT_REPORTS`] attempts or [`limits::PUSH_ENDPOINT_PAGE`] endpoints a call, and as many, or about 3 MiB, an answer of `Work`.
 
 mod admission;
 mod assignments;
@@ -96,7 +96,7 @@ impl Workers {
     ) -> Result<v1::ReportAttemptsResponse, Refusal> {
         let request = bounds::open(self.admit(request)?)?;
         let name = check::subscription("subscription", &request.subscription)?;
-        check::length("reports", request.reports.len(), 1..=limits::PUSH_REPORTS)?;
+        check::length("reports", request.reports.len(), 1..=limits::ATTEMPT_REPORTS)?;
         let reports = reports(request.reports)?;
         let subscriber = self.broker.subscriber(&name)?;
         let outcomes = subscriber.report(&reports).await.map_err(not_reported)?.durable().await?;

@@ -196,7 +196,7 @@ fn each_field_at_fault_is_named_by_its_path() {
         (
             "breaker.open",
             Box::new(move |push| {
-                push.breaker = Some(v1::PushBreaker { open: negative, ..Default::default() })
+                push.breaker = Some(v1::PushBreaker { open: negative, ..Default::default() });
             }),
         ),
         (
