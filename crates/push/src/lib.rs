@@ -19,7 +19,9 @@
 
 mod backend;
 mod carrier;
+mod classify;
 mod config;
+mod gates;
 
 pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
 pub use carrier::{Answer, Carrier, Consent, Failure, Response};
