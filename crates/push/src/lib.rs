@@ -21,8 +21,12 @@ mod backend;
 mod carrier;
 mod classify;
 mod config;
+mod confirm;
+mod endpoint;
 mod gates;
+mod worker;
 
 pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
 pub use carrier::{Answer, Carrier, Consent, Failure, Response};
 pub use config::Config;
+pub use worker::{Carriers, Worker};

@@ -23,8 +23,6 @@ pub(crate) struct Breaker {
     since: Option<Duration>,
     /// What the endpoint asked for.
     paused_until: Duration,
-    /// Times that it opened.
-    opened: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,7 +62,6 @@ impl Breaker {
             window: Window::default(),
             since: None,
             paused_until: Duration::ZERO,
-            opened: 0,
         }
     }
 
@@ -130,7 +127,6 @@ impl Breaker {
         self.window.add(now, 0, 1);
         let opens = self.in_a_row >= self.settings.failures || self.too_many_failures(now);
         if opens {
-            self.opened += 1;
             self.since = Some(now);
             self.open(now, 0);
         }
@@ -159,11 +155,6 @@ impl Breaker {
     /// When it has been open for as long as the settings allow.
     pub(crate) fn disables_at(&self) -> Option<Duration> {
         Some(self.since?.saturating_add(self.settings.disable_after?))
-    }
-
-    /// Times that it opened.
-    pub(crate) fn opened(&self) -> u64 {
-        self.opened
     }
 
     fn too_many_failures(&mut self, now: Duration) -> bool {

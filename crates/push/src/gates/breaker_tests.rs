@@ -35,7 +35,6 @@ fn failures_in_a_row_open_it_and_one_success_between_does_not_let_them() {
     assert_eq!(breaker.admission(seconds(12)), Admission::All);
     assert!(breaker.failed(seconds(12), false));
     assert_eq!(breaker.state(seconds(12)), BreakerState::Open);
-    assert_eq!(breaker.opened(), 1);
 }
 
 #[test]
@@ -74,13 +73,12 @@ fn each_probe_that_fails_doubles_the_wait_up_to_the_longest() {
         let at = next(&breaker, now);
         waits.push((at - now).as_secs());
         breaker.begin_probe();
-        breaker.failed(at, true);
+        assert!(!breaker.failed(at, true), "it has not been closed in between");
         now = at;
     }
     for (wait, least) in waits.iter().zip([5, 10, 20, 40, 80, 160, 300, 300]) {
         assert!((least..=least * 11 / 10).contains(wait), "{waits:?}");
     }
-    assert_eq!(breaker.opened(), 1, "it has not been closed in between");
 }
 
 #[test]

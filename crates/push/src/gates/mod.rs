@@ -150,11 +150,6 @@ impl Gates {
         }
     }
 
-    /// The probe was not made.
-    pub(crate) fn void_probe(&mut self, now: Duration) {
-        self.breaker.void_probe(now);
-    }
-
     /// Nothing goes out before then.
     pub(crate) fn pause(&mut self, until: Duration) {
         self.breaker.pause(until);
@@ -184,11 +179,6 @@ impl Gates {
     /// The breaker has not been closed since then.
     pub(crate) fn open_since(&self) -> Option<Duration> {
         self.breaker.open_since()
-    }
-
-    /// Times that it opened.
-    pub(crate) fn opened(&self) -> u64 {
-        self.breaker.opened()
     }
 
     /// No request goes out before, because of the breaker or because the endpoint asked for it.
