@@ -24,6 +24,8 @@ mod config;
 mod confirm;
 mod endpoint;
 mod gates;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
