@@ -19,18 +19,25 @@
 
 mod backend;
 mod carrier;
+mod classify;
 mod config;
+mod confirm;
 mod connect;
 mod content;
+mod endpoint;
 mod forward;
+mod gates;
 mod grpc_endpoint;
 mod guard;
 mod retry_after;
 mod sign;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod webhook;
+mod worker;
 
 pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
 pub use carrier::{Answer, Carrier, Consent, Failure, Response};
@@ -42,3 +49,4 @@ pub use guard::{Denied, Guard, Host, Scheme, Target, UrlError};
 pub use retry_after::retry_after;
 pub use transport::{AnyCarrier, Guardian, Transport, TransportError};
 pub use webhook::Webhook;
+pub use worker::{Carriers, Worker};
