@@ -1,5 +1,4 @@
 mod hosts;
-mod network;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 

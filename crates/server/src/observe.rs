@@ -147,9 +147,12 @@ fn filtered(stats: &FilterStats) -> [(&'static str, f64); 5] {
 
 #[cfg(test)]
 mod tests {
-    use broker::{NewMessage, StartPosition};
+    use broker::{NewMessage, PushRole, StartPosition};
     use journal::MemoryJournal;
-    use types::{Clock, ManualClock, MessageMeta, SubscriptionSettings, Timestamp, TopicName, TopicSettings};
+    use types::{
+        Clock, ManualClock, MessageMeta, SubscriptionSettings, Timestamp, TopicName, TopicSettings,
+        push::{BreakerState, EndpointReport, PushSettings},
+    };
 
     use super::*;
 
@@ -172,8 +175,18 @@ mod tests {
         let topic: TopicName = "orders".parse().unwrap();
         let name: SubscriptionName = "billing".parse().unwrap();
         opened.create_topic(topic.clone(), TopicSettings::default()).await.unwrap();
-        let settings = SubscriptionSettings::default();
-        opened.create_subscription(name, &topic, settings, StartPosition::Latest).await.unwrap();
+        let push =
+            PushSettings { endpoint: "https://example.com/hook".to_owned(), ..PushSettings::default() };
+        let settings = SubscriptionSettings { push: Some(Arc::new(push)), ..SubscriptionSettings::default() };
+        opened.create_subscription(name.clone(), &topic, settings, StartPosition::Latest).await.unwrap();
+        let _worker = opened.join_push(PushRole::Deliverer).unwrap();
+        let report = EndpointReport {
+            breaker: BreakerState::HalfOpen,
+            delivered: 7,
+            attempt_time: Duration::from_millis(1_500),
+            ..EndpointReport::default()
+        };
+        opened.report_endpoint(&name, report).unwrap();
         let message = NewMessage {
             meta: MessageMeta { correlation_id: "order-4711".into(), ..MessageMeta::default() },
             payload: "paid".into(),
@@ -191,6 +204,11 @@ mod tests {
             "fanfare_topic_messages_published_total{topic=\"projects/default/topics/orders\"} 2".to_owned(),
             format!("fanfare_subscription_backlog{label} 2"),
             format!("fanfare_subscription_oldest_unsettled_age_seconds{label} 90"),
+            format!("fanfare_subscription_push_breaker_state{label} 2"),
+            format!("fanfare_subscription_push_attempt_duration_seconds_total{label} 1.5"),
+            format!("fanfare_subscription_push_attempts_total{{outcome=\"delivered\",{} 7", &label[1..]),
+            "fanfare_push_endpoints{state=\"pending\"} 1".to_owned(),
+            "fanfare_push_endpoints_unattended 0".to_owned(),
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
         }

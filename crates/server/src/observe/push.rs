@@ -66,3 +66,58 @@ fn outcomes(report: &EndpointReport) -> [(&'static str, f64); 3] {
         ("rejected", report.rejected as f64),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use telemetry::metrics::{Limits, Metrics, Source};
+    use types::push::DisabledReason;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Two(Vec<PushFigures>);
+
+    impl Source for Two {
+        fn observe(&self, into: &mut Snapshot) {
+            let mut endpoints = Endpoints::default();
+            for (number, figures) in self.0.iter().enumerate() {
+                let name = format!("s{number}");
+                let admitted = into.row(Label::Subscription, &name, &[]);
+                endpoints.count(figures);
+                endpoint(into, &name, admitted, figures);
+            }
+            endpoints.observe(into);
+        }
+    }
+
+    fn figures(status: EndpointStatus, has_worker: bool) -> PushFigures {
+        let report =
+            EndpointReport { breaker: BreakerState::Open, in_flight: 3, ..EndpointReport::default() };
+        PushFigures { status, has_worker, report }
+    }
+
+    #[test]
+    fn endpoints_beyond_the_limit_are_added_up_except_for_their_breakers() {
+        let limits = Limits { max_subscriptions: 1, ..Limits::default() };
+        let metrics = Metrics::new(&limits, Vec::new()).unwrap();
+        let disabled =
+            EndpointStatus::Disabled { reason: DisabledReason::Gone, at: types::Timestamp::from_millis(1) };
+        let active = || figures(EndpointStatus::Active, true);
+        let endpoints = vec![active(), active(), active(), figures(disabled, false)];
+        metrics.add_source(Arc::new(Two(endpoints)));
+        let text = metrics.render().unwrap();
+        let has = |line: &str| text.lines().any(|found| found == line);
+        assert!(has("fanfare_subscription_push_in_flight{subscription=\"s0\"} 3"), "{text}");
+        assert!(has("fanfare_subscription_push_in_flight{subscription=\"other\"} 9"), "{text}");
+        let breakers: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("fanfare_subscription_push_breaker_state{"))
+            .collect();
+        assert_eq!(breakers, ["fanfare_subscription_push_breaker_state{subscription=\"s0\"} 1"]);
+        assert!(has("fanfare_push_endpoints{state=\"active\"} 3"), "{text}");
+        assert!(has("fanfare_push_endpoints{state=\"disabled\"} 1"), "{text}");
+        assert!(has("fanfare_push_endpoints_unattended 1"), "{text}");
+    }
+}
