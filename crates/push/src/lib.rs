@@ -24,6 +24,8 @@ mod config;
 mod confirm;
 mod endpoint;
 mod gates;
+mod local;
+mod remote;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -31,4 +33,6 @@ mod worker;
 pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
 pub use carrier::{Answer, Carrier, Consent, Failure, Response};
 pub use config::Config;
+pub use local::{Local, LocalAssignments, LocalLeases};
+pub use remote::{Remote, RemoteAssignments, RemoteError, RemoteLeases};
 pub use worker::{Carriers, Worker};
