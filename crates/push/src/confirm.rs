@@ -161,7 +161,7 @@ impl<B: Backend, C: Carrier> Asking<'_, B, C> {
                 return Ok(Some(settled(result)));
             }
             Ok(Consent::NotYet) => {
-                self.failed("it was asked for its consent and has not answered with the token yet")
+                self.failed("it was asked for its consent and has not answered with the token yet");
             }
             Ok(Consent::Failed(why)) => self.failed(&format!("it was asked for its consent: {why}")),
             Err(_) => self.failed("it was asked for its consent: no answer in time"),

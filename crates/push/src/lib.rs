@@ -29,6 +29,8 @@ mod forward;
 mod gates;
 mod grpc_endpoint;
 mod guard;
+mod local;
+mod remote;
 mod retry_after;
 mod sign;
 #[cfg(test)]
@@ -49,4 +51,6 @@ pub use guard::{Denied, Guard, Host, Scheme, Target, UrlError};
 pub use retry_after::retry_after;
 pub use transport::{AnyCarrier, Guardian, Transport, TransportError};
 pub use webhook::Webhook;
+pub use local::{Local, LocalAssignments, LocalLeases};
+pub use remote::{Remote, RemoteAssignments, RemoteError, RemoteLeases};
 pub use worker::{Carriers, Worker};

@@ -242,7 +242,7 @@ async fn the_broker_hears_how_endpoints_are_while_they_work_and_at_the_end() {
     let backend = working.backend.clone();
     working.shut_down().await;
     let report = backend.report_of(&one).unwrap();
-    assert_eq!(report.delivered as usize, 100 - queue.open());
+    assert_eq!(usize::try_from(report.delivered).unwrap(), 100 - queue.open());
     assert_eq!((report.in_flight, queue.leased()), (0, 0));
 }
 
