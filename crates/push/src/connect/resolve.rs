@@ -4,7 +4,7 @@ use std::{fmt, io, net::IpAddr, time::Duration};
 
 use futures_util::future::BoxFuture;
 use hickory_resolver::{
-    TokioResolver,
+    ResolverBuilder, TokioResolver,
     config::{LookupIpStrategy, ResolverConfig},
     net::runtime::TokioRuntimeProvider,
 };
@@ -14,6 +14,8 @@ pub(super) const ADDRESSES: usize = 64;
 /// Names whose addresses are remembered, for as long as their owners say, at most [`REMEMBERED`].
 const CACHE: u64 = 4_096;
 const REMEMBERED: Duration = Duration::from_secs(300);
+/// The same for names that there are not: they may be on their way.
+const REMEMBERED_AS_NONE: Duration = Duration::from_secs(5);
 
 /// Asks for the addresses of a name.
 pub(crate) trait Resolve: fmt::Debug + Send + Sync + 'static {
@@ -27,17 +29,20 @@ pub(crate) struct System(TokioResolver);
 impl System {
     /// Reads the machine's set-up. Without a readable one there are no name servers: /etc/hosts works, all else does not resolve.
     pub(crate) fn new() -> io::Result<Self> {
-        let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+        Self::of(TokioResolver::builder_tokio().unwrap_or_else(|error| {
             tracing::warn!(%error, "no name servers: only names in the hosts file will resolve");
             let none = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
             TokioResolver::builder_with_config(none, TokioRuntimeProvider::default())
-        });
+        }))
+    }
+
+    fn of(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> io::Result<Self> {
         let options = builder.options_mut();
         // Both kinds, so that every address is looked at, whichever the connection is made to.
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
         options.cache_size = CACHE;
         options.positive_max_ttl = Some(REMEMBERED);
-        options.negative_max_ttl = Some(Duration::from_secs(5));
+        options.negative_max_ttl = Some(REMEMBERED_AS_NONE);
         builder.build().map(Self).map_err(io::Error::other)
     }
 }
@@ -56,3 +61,6 @@ impl Resolve for System {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
