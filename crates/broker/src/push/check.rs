@@ -3,7 +3,7 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use tokio::sync::MutexGuard;
-use types::{Invalid, SubscriptionSettings, SubscriptionUid, TopicName, push::PushSettings};
+use types::{Invalid, SubscriptionSettings, TopicName, push::PushSettings};
 
 use super::PushRole;
 use crate::{Broker, handle::Inner};
@@ -61,7 +61,7 @@ impl Inner {
     ) -> Result<Option<MutexGuard<'_, ()>>, Invalid> {
         let Some(target) = target(settings)? else { return Ok(None) };
         let forwarding = self.shared.endpoints.forwarding.lock().await;
-        self.check_forward(topic, &target, None)?;
+        self.check_forward(topic, &target)?;
         Ok(Some(forwarding))
     }
 
@@ -72,7 +72,6 @@ impl Inner {
     pub(crate) async fn check_endpoint<'a>(
         &'a self,
         topic: &TopicName,
-        uid: SubscriptionUid,
         before: Option<&PushSettings>,
         settings: &SubscriptionSettings,
         check: &mut EndpointCheck<'a>,
@@ -91,15 +90,11 @@ impl Inner {
         if check.forwarding.is_none() {
             check.forwarding = Some(self.shared.endpoints.forwarding.lock().await);
         }
-        self.check_forward(topic, &target, Some(uid))
+        self.check_forward(topic, &target)
     }
 
-    fn check_forward(
-        &self,
-        topic: &TopicName,
-        target: &TopicName,
-        uid: Option<SubscriptionUid>,
-    ) -> Result<(), Invalid> {
+    /// What the subscription forwards to at present is no part of a circle that ends at its own topic, so it need not be left out.
+    fn check_forward(&self, topic: &TopicName, target: &TopicName) -> Result<(), Invalid> {
         let refused = |reason: String| Err(Invalid::new("settings.push.endpoint", reason));
         if topic == target {
             return refused(format!("is the subscription's own topic, {topic}"));
@@ -107,7 +102,7 @@ impl Inner {
         if self.topic(target).is_err() {
             return refused(format!("there is no topic {target}"));
         }
-        match self.shared.endpoints.way(target, topic, uid) {
+        match self.shared.endpoints.way(target, topic) {
             Some(way) => refused(format!("messages would go round in a circle: {}", circle(topic, &way))),
             None => Ok(()),
         }

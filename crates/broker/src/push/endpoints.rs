@@ -140,15 +140,9 @@ impl Endpoints {
         own.filter_map(|(_, entry)| entry.subscription.upgrade()).collect()
     }
 
-    /// The topics on the way along the forwards that there are, both ends included; none if there is no way. `without`: a subscription
-    /// whose forward does not count.
-    pub(super) fn way(
-        &self,
-        from: &TopicName,
-        to: &TopicName,
-        without: Option<SubscriptionUid>,
-    ) -> Option<Vec<TopicName>> {
-        let forwards = self.forwards(without);
+    /// The topics on the way along the forwards that there are, both ends included; none if there is no way.
+    pub(super) fn way(&self, from: &TopicName, to: &TopicName) -> Option<Vec<TopicName>> {
+        let forwards = self.forwards();
         let mut came_from: BTreeMap<TopicName, Option<TopicName>> = BTreeMap::from([(from.clone(), None)]);
         let mut next = VecDeque::from([from.clone()]);
         while let Some(topic) = next.pop_front() {
@@ -165,10 +159,10 @@ impl Endpoints {
         None
     }
 
-    fn forwards(&self, without: Option<SubscriptionUid>) -> BTreeMap<TopicName, Vec<TopicName>> {
+    fn forwards(&self) -> BTreeMap<TopicName, Vec<TopicName>> {
         let mut forwards: BTreeMap<TopicName, Vec<TopicName>> = BTreeMap::new();
-        for (uid, entry) in self.listed.lock().iter() {
-            if let Some(to) = entry.to.as_ref().filter(|_| Some(*uid) != without) {
+        for entry in self.listed.lock().values() {
+            if let Some(to) = &entry.to {
                 forwards.entry(entry.topic.clone()).or_default().push(to.clone());
             }
         }

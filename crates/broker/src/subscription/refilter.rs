@@ -86,7 +86,7 @@ impl Subscription {
             let settings = changed(&before, &change)?;
             let filter = FilterChange::of(&before, &settings, backlog)?;
             let push = before.push.as_deref();
-            inner.check_endpoint(&topic.name, self.uid, push, &settings, &mut check).await?;
+            inner.check_endpoint(&topic.name, push, &settings, &mut check).await?;
             let leaving = match &filter {
                 FilterChange::Set(checked) if backlog == BacklogAction::Reevaluate => {
                     self.judge(&topic, checked, &mut judged).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use journal::AppendError;
+use journal::{AppendError, Health};
 use queue::{FailureCause, Record, Report};
 use types::{
     Invalid, Sequence, SubscriptionUid, limits,
@@ -25,7 +25,8 @@ struct Reports {
 
 impl Subscriber {
     /// Settles leases by what came of the attempts to push them, and records these in the log: all of it in one batch. An attempt is
-    /// recorded whatever becomes of its lease. At most [`limits::ATTEMPT_REPORTS`] reports.
+    /// recorded whatever becomes of its lease; on a full disk without what the endpoint answered, so that failing endpoints do not eat the
+    /// room that is left for settling. At most [`limits::ATTEMPT_REPORTS`] reports.
     ///
     /// # Errors
     /// The request as a whole; then nothing changed.
@@ -36,7 +37,8 @@ impl Subscriber {
             return Err(Invalid::new("reports", reason).into());
         }
         let claims = self.claims(reports.iter().map(|report| &report.ack_id))?;
-        let reports = Reports::new(self.subscription.uid, reports.iter().zip(claims));
+        let full = *self.subscription.shared.journal.health().borrow() == Health::OutOfSpace;
+        let reports = Reports::new(self.subscription.uid, full, reports.iter().zip(claims));
         let topic = self.subscription.topic()?;
         let (settling, records) = topic
             .retry_when_busy(|| Ok::<_, SettleError>(self.subscription.try_report(&topic, &reports)?))
@@ -49,6 +51,7 @@ impl Subscriber {
 impl Reports {
     fn new<'a>(
         uid: SubscriptionUid,
+        full: bool,
         reports: impl Iterator<Item = (&'a AttemptReport, queue::LeaseRef)>,
     ) -> Self {
         let mut all = Self { uid, reports: Vec::new(), attempts: Vec::new() };
@@ -59,17 +62,18 @@ impl Reports {
                 status: attempt.status,
             });
             all.reports.push(Report { claim, verdict: report.verdict, cause });
-            all.attempts.extend(attempt.map(|attempt| (claim.sequence, cut(attempt))));
+            all.attempts.extend(attempt.map(|attempt| (claim.sequence, cut(attempt, full))));
         }
         all
     }
 }
 
 /// What the log keeps of an attempt.
-fn cut(attempt: &Attempt) -> Attempt {
+fn cut(attempt: &Attempt, full: bool) -> Attempt {
+    let keep = |most: usize| if full { 0 } else { most };
     let mut attempt = attempt.clone();
-    attempt.response.truncate(limits::ATTEMPT_RESPONSE_BYTES);
-    attempt.error.truncate(attempt.error.floor_char_boundary(limits::ATTEMPT_ERROR_BYTES));
+    attempt.response.truncate(keep(limits::ATTEMPT_RESPONSE_BYTES));
+    attempt.error.truncate(attempt.error.floor_char_boundary(keep(limits::ATTEMPT_ERROR_BYTES)));
     attempt
 }
 

@@ -62,6 +62,11 @@ impl Fixture {
         self.broker.create_subscription(sub(name), &topic(), settings, start).await.unwrap();
     }
 
+    pub(crate) async fn subscribe_to(&self, topic: &str, name: &str, settings: SubscriptionSettings) {
+        let topic = topic.parse().unwrap();
+        self.broker.create_subscription(sub(name), &topic, settings, StartPosition::default()).await.unwrap();
+    }
+
     pub(crate) async fn publish(&self, texts: &[&str]) -> Vec<Published> {
         self.broker.publish(&topic(), texts.iter().map(|text| message(text)).collect()).await.unwrap()
     }

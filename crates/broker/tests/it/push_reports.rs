@@ -210,6 +210,26 @@ async fn what_is_too_long_of_an_attempt_is_cut_and_text_stays_text() {
 }
 
 #[tokio::test]
+async fn on_a_full_disk_attempts_are_kept_without_what_the_endpoint_answered() {
+    let journal = journal::memory::Config { capacity_bytes: 1 << 20, ..journal::memory::Config::default() };
+    let fixture = Fixture::with(journal::MemoryJournal::new(journal), broker::Config::default()).await;
+    fixture.topic(TopicSettings::default()).await;
+    fixture.subscribe("a", no_backoff()).await;
+    let published = fixture.publish(&["1"]).await;
+    let delivery = fixture.take_one("a").await;
+    let filler = "x".repeat(100_000);
+    while fixture
+        .broker
+        .publish(&crate::fixture::topic(), vec![crate::fixture::message(&filler)])
+        .await
+        .is_ok()
+    {}
+    fixture.report_one("a", &delivery, RETRY, AttemptClass::Retryable).await.unwrap();
+    let expected = Attempt { response: Vec::new(), ..attempt(1, AttemptClass::Retryable) };
+    assert_eq!(attempts(&fixture, published[0].id).await, [expected]);
+}
+
+#[tokio::test]
 async fn a_report_that_came_twice_counts_once() {
     let fixture = Fixture::with_subscription(no_backoff()).await;
     let published = fixture.publish(&["1"]).await;
