@@ -19,6 +19,7 @@
 
 mod backend;
 mod carrier;
+mod carriers;
 mod classify;
 mod config;
 mod confirm;
@@ -43,14 +44,15 @@ mod worker;
 
 pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
 pub use carrier::{Answer, Carrier, Consent, Failure, Response};
+pub use carriers::Forwards;
 pub use config::{Config, Network};
 pub use content::{Content, FIXED_HEADER_BYTES, HEADER_BYTES, Unsendable, new_token};
 pub use forward::{Forwarder, Topics};
 pub use grpc_endpoint::GrpcEndpoint;
 pub use guard::{Denied, Guard, Host, Scheme, Target, UrlError};
+pub use local::{Local, LocalAssignments, LocalLeases};
+pub use remote::{Remote, RemoteAssignments, RemoteError, RemoteLeases};
 pub use retry_after::retry_after;
 pub use transport::{AnyCarrier, Guardian, Transport, TransportError};
 pub use webhook::Webhook;
-pub use local::{Local, LocalAssignments, LocalLeases};
-pub use remote::{Remote, RemoteAssignments, RemoteError, RemoteLeases};
 pub use worker::{Carriers, Worker};
