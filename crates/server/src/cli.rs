@@ -103,9 +103,13 @@ impl WorkerSettings {
 
 /// The line of a file that has nothing but the token.
 fn token_of(path: &Path) -> Result<Given, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
-    Ok(given("push.worker_token", text.trim_end_matches(['\r', '\n']), "--token-file"))
+    const FLAG: &str = "--token-file";
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Value {
+        origin: Origin::Flag(FLAG.to_owned()),
+        key: "push.worker_token".to_owned(),
+        reason: format!("cannot be read from {}: {error}", path.display()),
+    })?;
+    Ok(given("push.worker_token", text.trim_end_matches(['\r', '\n']), FLAG))
 }
 
 impl Settings {
@@ -212,7 +216,7 @@ mod tests {
         let read = token_of(&path).unwrap();
         assert_eq!((read.key.as_str(), read.text.as_str()), ("push.worker_token", "0123456789abcdef"));
         let missing = token_of(&directory.path().join("none")).unwrap_err();
-        assert!(matches!(missing, ConfigError::Unreadable { .. }));
+        assert!(missing.to_string().starts_with("flag --token-file: push.worker_token cannot be read"));
     }
 
     #[test]

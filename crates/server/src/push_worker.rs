@@ -64,3 +64,6 @@ async fn work(
     let _ = http.await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,7 @@ impl Pushing {
         };
         broker.guard_endpoints(Arc::new(guardian));
         let local = |role| Local::new(broker.clone(), role);
+        tracing::info!(network = config.push_enabled, "push endpoints are delivered to by this process");
         let grace = config.shutdown_timeout;
         let forwards = Forwards(broker.clone());
         let deliverer = config
@@ -86,3 +87,6 @@ impl Running {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
