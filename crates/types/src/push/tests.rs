@@ -24,20 +24,21 @@ fn an_endpoint_alone_is_enough() {
 
 #[test]
 fn each_number_has_limits_that_the_refusal_names() {
-    type Change = fn(&mut PushSettings);
+    let second = Duration::from_secs(1);
+    type Change = Box<dyn FnOnce(&mut PushSettings)>;
     let cases: [(&str, Change, &str); 12] = [
-        ("request_timeout", |p| p.request_timeout = Duration::ZERO, "1s to 300s"),
-        ("request_timeout", |p| p.request_timeout = Duration::from_secs(301), "1s to 300s"),
-        ("max_concurrency", |p| p.max_concurrency = 0, "1 to 1000"),
-        ("max_concurrency", |p| p.max_concurrency = 1_001, "1 to 1000"),
-        ("max_batch", |p| p.max_batch = 0, "1 to 1000"),
-        ("max_receives_per_second", |p| p.max_receives_per_second = Some(0.0), "0.01 to"),
-        ("max_receives_per_second", |p| p.max_receives_per_second = Some(f64::NAN), "0.01 to"),
-        ("breaker.failures", |p| p.breaker.failures = 0, "1 to 10000"),
-        ("breaker.failure_ratio", |p| p.breaker.failure_ratio = 1.5, "0.01 to 1.0"),
-        ("breaker.open", |p| p.breaker.open = Duration::from_millis(500), "1s to 300s"),
-        ("breaker.max_open", |p| p.breaker.max_open = Duration::from_secs(3_601), "1s to 3600s"),
-        ("breaker.disable_after", |p| p.breaker.disable_after = Some(Duration::from_secs(1)), "60s to"),
+        ("request_timeout", Box::new(|p| p.request_timeout = Duration::ZERO), "1s to 300s"),
+        ("request_timeout", Box::new(|p| p.request_timeout = Duration::from_secs(301)), "1s to 300s"),
+        ("max_concurrency", Box::new(|p| p.max_concurrency = 0), "1 to 1000"),
+        ("max_concurrency", Box::new(|p| p.max_concurrency = 1_001), "1 to 1000"),
+        ("max_batch", Box::new(|p| p.max_batch = 0), "1 to 1000"),
+        ("max_receives_per_second", Box::new(|p| p.max_receives_per_second = Some(0.0)), "0.01 to"),
+        ("max_receives_per_second", Box::new(|p| p.max_receives_per_second = Some(f64::NAN)), "0.01 to"),
+        ("breaker.failures", Box::new(|p| p.breaker.failures = 0), "1 to 10000"),
+        ("breaker.failure_ratio", Box::new(|p| p.breaker.failure_ratio = 1.5), "0.01 to 1.0"),
+        ("breaker.open", Box::new(move |p| p.breaker.open = second / 2), "1s to 300s"),
+        ("breaker.max_open", Box::new(|p| p.breaker.max_open = Duration::from_secs(3_601)), "1s to 3600s"),
+        ("breaker.disable_after", Box::new(move |p| p.breaker.disable_after = Some(second)), "60s to"),
     ];
     for (field, change, limit) in cases {
         let (found, reason) = refused(change);
