@@ -23,7 +23,7 @@ use super::{
 };
 
 /// How an endpoint is started.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Who it says it is. Default: `None`, it speaks plain HTTP.
     pub tls: Option<Tls>,

@@ -98,7 +98,10 @@ async fn spoil(wire: &Wire, behaviour: &Behaviour) -> Result<Response<Body>, Spo
         Behaviour::Garbage => wire.write(b"\x00\xffthis is no HTTP\r\n\r\n\x16\x03\x01").await,
         Behaviour::HalfAnswer => wire.write(half).await,
         Behaviour::ResetMidAnswer => wire.write(half).await.inspect(|()| wire.reset_at_end()),
-        _ => Ok(wire.reset_at_end()),
+        _ => {
+            wire.reset_at_end();
+            Ok(())
+        }
     };
     wire.cut();
     Err(Spoilt)
