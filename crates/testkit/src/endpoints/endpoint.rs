@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use hyper::service::service_fn;
@@ -160,6 +161,11 @@ impl Endpoint {
     pub fn confirmations(&self) -> Vec<Request> {
         let all = self.state.records.requests();
         all.into_iter().filter(Request::is_confirmation).collect()
+    }
+
+    /// Time since it was started: that of [`Request::at`].
+    pub fn now(&self) -> Duration {
+        self.state.records.now()
     }
 
     /// What it has counted.
