@@ -28,7 +28,7 @@ async fn delivered(content: &str) -> (Value, String, Receiver) {
     let receiver = Receiver::python(&[]);
     let push =
         json!({"endpoint": receiver.url("/hook"), "content": content, "headers": {"x-team": "billing"}});
-    client::subscribe(&fanfare, "billing", &settings(push));
+    client::subscribe(&fanfare, "billing", &settings(&push));
     endpoint_is(&fanfare, "billing", "ACTIVE").await;
     let id = publish(&fanfare);
     (receiver.deliveries(1).remove(0), id, receiver)

@@ -11,7 +11,7 @@ use crate::support::{Fanfare, client};
 /// A broker with one endpoint that has confirmed.
 async fn active(endpoint: &Endpoint) -> (Fanfare, tempfile::TempDir, PathBuf) {
     let (fanfare, directory) = broker().await;
-    let mut settings = settings(json!({"endpoint": endpoint.url("/hook"), "requestTimeout": "60s"}));
+    let mut settings = settings(&json!({"endpoint": endpoint.url("/hook"), "requestTimeout": "60s"}));
     settings["maxAttempts"] = json!(10);
     client::subscribe(&fanfare, "billing", &settings);
     endpoint_is(&fanfare, "billing", "ACTIVE").await;

@@ -16,7 +16,7 @@ async fn an_endpoint_in_python_confirms_and_takes_batches() {
     let (fanfare, _directory) = broker().await;
     let receiver = Receiver::grpc(&[]);
     let push = json!({"endpoint": receiver.grpc_url(), "maxBatch": 10, "headers": {"x-team": "billing"}});
-    client::subscribe(&fanfare, "billing", &settings(push));
+    client::subscribe(&fanfare, "billing", &settings(&push));
     endpoint_is(&fanfare, "billing", "ACTIVE").await;
     let confirmation = &receiver.wait_for("confirmation", 1)[0];
     assert_eq!(confirmation["subscription"], "projects/default/subscriptions/billing");
@@ -34,7 +34,7 @@ async fn each_message_of_a_batch_has_its_own_fate() {
     let (fanfare, _directory) = broker().await;
     let receiver = Receiver::grpc(&["--fail", "1", "--reject", "poison"]);
     let push = json!({"endpoint": receiver.grpc_url(), "maxBatch": 10});
-    client::subscribe(&fanfare, "billing", &settings(push));
+    client::subscribe(&fanfare, "billing", &settings(&push));
     publish(&fanfare, &["a", "poison", "b"]).await;
     let stats = stats_when(&fanfare, "billing", "all settled", |found| {
         found["acked"] == "2" && found["deadLettered"] == "1"

@@ -37,7 +37,7 @@ async fn broker() -> (Fanfare, tempfile::TempDir) {
 }
 
 /// Settings whose retries follow at once.
-fn settings(push: Value) -> Value {
+fn settings(push: &Value) -> Value {
     let retry = json!({"exponential": {"minBackoff": "0s", "maxBackoff": "0s", "jitter": false}});
     json!({"maxAttempts": 3, "retry": retry, "push": push})
 }

@@ -20,7 +20,7 @@ async fn no_answer_and_no_log_line_shows_a_secret() {
         "authentication": {"basic": {"username": "fanfare", "password": "hunter2-password"}},
         "signingSecrets": [signing],
     });
-    client::subscribe(&fanfare, "billing", &settings(push));
+    client::subscribe(&fanfare, "billing", &settings(&push));
     publish(&fanfare, &["1"]).await;
     let request = endpoint.wait_for(1).await.remove(0);
     let basic = format!("Basic {}", BASE64.encode(b"fanfare:hunter2-password"));

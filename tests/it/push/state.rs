@@ -14,7 +14,7 @@ use crate::support::{client, http};
 async fn an_endpoint_that_says_gone_is_disabled_keeps_its_backlog_and_goes_on_when_it_is_resumed() {
     let (fanfare, _directory) = broker().await;
     let receiver = Receiver::python(&["--fail", "1", "--status", "410"]);
-    client::subscribe(&fanfare, "billing", &settings(json!({"endpoint": receiver.url("/hook")})));
+    client::subscribe(&fanfare, "billing", &settings(&json!({"endpoint": receiver.url("/hook")})));
     publish(&fanfare, &["1"]).await;
     let disabled = endpoint_is(&fanfare, "billing", "DISABLED").await;
     assert_eq!(disabled["push"]["endpoint"]["disabledReason"], "PUSH_DISABLED_REASON_GONE");
@@ -34,7 +34,7 @@ async fn an_open_breaker_is_seen_in_the_statistics_and_closes_when_the_endpoint_
     let (fanfare, _directory) = broker().await;
     let endpoint = Endpoint::start(Behaviour::ok());
     let breaker = json!({"failures": 2, "open": "1s", "maxOpen": "1s"});
-    let mut settings = settings(json!({"endpoint": endpoint.url("/hook"), "breaker": breaker}));
+    let mut settings = settings(&json!({"endpoint": endpoint.url("/hook"), "breaker": breaker}));
     settings["maxAttempts"] = json!(100);
     client::subscribe(&fanfare, "billing", &settings);
     endpoint_is(&fanfare, "billing", "ACTIVE").await;
@@ -58,7 +58,7 @@ async fn a_black_hole_costs_its_neighbour_nothing() {
     let (fanfare, _directory) = broker().await;
     let [hole, healthy] = [Endpoint::start(Behaviour::ok()), Endpoint::start(Behaviour::ok())];
     for (name, endpoint) in [("hole", &hole), ("healthy", &healthy)] {
-        client::subscribe(&fanfare, name, &settings(json!({"endpoint": endpoint.url("/hook")})));
+        client::subscribe(&fanfare, name, &settings(&json!({"endpoint": endpoint.url("/hook")})));
         endpoint_is(&fanfare, name, "ACTIVE").await;
     }
     hole.refuse().await;
@@ -76,7 +76,7 @@ async fn a_black_hole_costs_its_neighbour_nothing() {
 async fn push_figures_are_among_the_metrics() {
     let (fanfare, _directory) = broker().await;
     let endpoint = Endpoint::start(Behaviour::ok());
-    client::subscribe(&fanfare, "billing", &settings(json!({"endpoint": endpoint.url("/hook")})));
+    client::subscribe(&fanfare, "billing", &settings(&json!({"endpoint": endpoint.url("/hook")})));
     publish(&fanfare, &["1"]).await;
     stats_when(&fanfare, "billing", "counted", |found| found["push"]["delivered"] == "1").await;
     let (status, metrics) = http::get(fanfare.http(), "/metrics").await.unwrap();

@@ -28,7 +28,7 @@ async fn a_webhook_in_python_confirms_verifies_and_takes_a_message() {
     let secret = secret(1);
     let receiver = Receiver::python(&["--secret", &secret]);
     let push = json!({"endpoint": receiver.url("/hook"), "signingSecrets": [secret]});
-    client::subscribe(&fanfare, "billing", &settings(push));
+    client::subscribe(&fanfare, "billing", &settings(&push));
     endpoint_is(&fanfare, "billing", "ACTIVE").await;
     let ids = publish(&fanfare, &[r#"{"order": 4711}"#]).await;
     let delivery = receiver.deliveries(1).remove(0);
@@ -48,7 +48,7 @@ async fn each_request_is_signed_by_both_secrets_during_a_rotation() {
     let [old, new] = [secret(1), secret(2)];
     let receiver = Receiver::python(&["--secret", &old, "--secret", &new]);
     let push = json!({"endpoint": receiver.url("/hook"), "signingSecrets": [old]});
-    client::subscribe(&fanfare, "billing", &settings(push));
+    client::subscribe(&fanfare, "billing", &settings(&push));
     publish(&fanfare, &["1"]).await;
     receiver.deliveries(1);
     for (count, secrets) in [(2, json!([new, old])), (3, json!([new]))] {
@@ -68,7 +68,7 @@ async fn a_webhook_in_node_verifies_both_kinds_of_signatures() {
     let receiver = Receiver::node(&["--secret", &symmetric, "--public-key", &public]);
     let private = format!("whsk_{}", base64_of(SEED));
     let push = json!({"endpoint": receiver.url("/hook"), "signingSecrets": [symmetric, private]});
-    client::subscribe(&fanfare, "billing", &settings(push));
+    client::subscribe(&fanfare, "billing", &settings(&push));
     publish(&fanfare, &["hello"]).await;
     let delivery = receiver.deliveries(1).remove(0);
     assert_eq!((&delivery["status"], &delivery["verified"]), (&json!(200), &json!([true, true])));
@@ -81,7 +81,7 @@ async fn a_webhook_in_node_verifies_both_kinds_of_signatures() {
 async fn a_failing_webhook_is_tried_again_and_its_message_dead_lettered_after_the_attempts() {
     let (fanfare, _directory) = broker().await;
     let receiver = Receiver::python(&["--fail", "100"]);
-    client::subscribe(&fanfare, "billing", &settings(json!({"endpoint": receiver.url("/hook")})));
+    client::subscribe(&fanfare, "billing", &settings(&json!({"endpoint": receiver.url("/hook")})));
     let ids = publish(&fanfare, &["1"]).await;
     let deliveries = receiver.deliveries(3);
     let attempts: Vec<&str> =
@@ -99,7 +99,7 @@ async fn a_failing_webhook_is_tried_again_and_its_message_dead_lettered_after_th
 async fn a_webhook_in_node_that_fails_twice_gets_the_message_a_third_time() {
     let (fanfare, _directory) = broker().await;
     let receiver = Receiver::node(&["--fail", "2", "--status", "500"]);
-    client::subscribe(&fanfare, "billing", &settings(json!({"endpoint": receiver.url("/hook")})));
+    client::subscribe(&fanfare, "billing", &settings(&json!({"endpoint": receiver.url("/hook")})));
     publish(&fanfare, &["1"]).await;
     let statuses: Vec<Value> = receiver.deliveries(3).iter().map(|found| found["status"].clone()).collect();
     assert_eq!(statuses, [500, 500, 200]);
@@ -111,7 +111,7 @@ async fn a_webhook_in_node_that_fails_twice_gets_the_message_a_third_time() {
 async fn a_webhook_that_does_not_confirm_gets_nothing_until_its_token_comes_by_grpc() {
     let (fanfare, _directory) = broker().await;
     let receiver = Receiver::python(&["--hold-consent"]);
-    client::subscribe(&fanfare, "billing", &settings(json!({"endpoint": receiver.url("/hook")})));
+    client::subscribe(&fanfare, "billing", &settings(&json!({"endpoint": receiver.url("/hook")})));
     publish(&fanfare, &["1"]).await;
     let asked: Value = serde_json::from_str(&body(&receiver.wait_for("confirmation", 1)[0])).unwrap();
     let wrong = json!({"name": "billing", "token": "A".repeat(43)});

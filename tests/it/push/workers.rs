@@ -40,7 +40,7 @@ fn name(number: usize) -> String {
 async fn all_have(fanfare: &Fanfare, receiver: &Receiver, count: usize) {
     for number in 0..ENDPOINTS {
         receiver.deliveries_at(&format!("/{}", name(number)), count);
-        let settled = |found: &Value| found["acked"] == count.to_string();
+        let settled = |found: &Value| found["acked"] == *count.to_string();
         stats_when(fanfare, &name(number), "settled", settled).await;
     }
 }
@@ -50,7 +50,7 @@ async fn a_broker_that_does_not_push_leaves_it_to_a_worker_of_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let fanfare = broker(directory.path()).await;
     let receiver = Receiver::python(&[]);
-    client::subscribe(&fanfare, "billing", &settings(json!({"endpoint": receiver.url("/hook")})));
+    client::subscribe(&fanfare, "billing", &settings(&json!({"endpoint": receiver.url("/hook")})));
     publish(&fanfare, &["1"]).await;
     let found = stats(&fanfare, "billing");
     assert_eq!((&found["push"]["hasWorker"], &found["backlog"]), (&Value::Null, &json!("1")));
@@ -75,7 +75,7 @@ async fn workers_share_the_endpoints_and_who_is_left_takes_over() {
     let receiver = Receiver::python(&[]);
     for number in 0..ENDPOINTS {
         let push = json!({"endpoint": receiver.url(&format!("/{}", name(number)))});
-        client::subscribe(&fanfare, &name(number), &settings(push));
+        client::subscribe(&fanfare, &name(number), &settings(&push));
     }
     let first = worker(&fanfare, directory.path());
     for number in 0..ENDPOINTS {

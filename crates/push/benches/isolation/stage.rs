@@ -38,7 +38,7 @@ fn topic() -> TopicName {
 impl Stage {
     /// One subscription for each endpoint, which keeps so many requests and need not confirm.
     pub(crate) async fn new(endpoints: usize, keep: usize, settings: &SubscriptionSettings) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let journal = Arc::new(MemoryJournal::default());
         let config = broker::Config::default();
         let broker = Broker::open(journal, clock.clone(), Arc::new(Opaque), config).await.unwrap();
