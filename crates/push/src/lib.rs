@@ -20,7 +20,14 @@
 mod backend;
 mod carrier;
 mod config;
+mod content;
+mod forward;
+mod retry_after;
+mod sign;
 
 pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
 pub use carrier::{Answer, Carrier, Consent, Failure, Response};
 pub use config::Config;
+pub use content::{Content, FIXED_HEADER_BYTES, HEADER_BYTES, Unsendable, new_token};
+pub use forward::{Forwarder, Topics};
+pub use retry_after::retry_after;

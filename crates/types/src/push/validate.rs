@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Authentication, BreakerSettings, ContentMode, ErrorRule, PushSettings, StatusRange};
+use super::{
+    Authentication, BreakerSettings, ContentMode, ErrorRule, PushSettings, SigningSecret, StatusRange,
+};
 use crate::{Invalid, limits};
 
 /// Headers that belong to the request itself, to the content modes or to the connection.
@@ -52,6 +54,10 @@ impl PushSettings {
             length("trusted_certificates", trusted, 1, limits::PUSH_PEM_BYTES)?;
         }
         at_most("signing_secrets", self.signing_secrets.len(), limits::PUSH_SIGNING_SECRETS)?;
+        for (index, secret) in self.signing_secrets.iter().enumerate() {
+            SigningSecret::parse(secret.reveal())
+                .map_err(|why| Invalid::new(format!("signing_secrets[{index}]"), why))?;
+        }
         within(
             "request_timeout",
             self.request_timeout,
