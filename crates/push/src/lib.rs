@@ -20,14 +20,25 @@
 mod backend;
 mod carrier;
 mod config;
+mod connect;
 mod content;
 mod forward;
+mod grpc_endpoint;
+mod guard;
 mod retry_after;
 mod sign;
+#[cfg(test)]
+mod support;
+mod transport;
+mod webhook;
 
 pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
 pub use carrier::{Answer, Carrier, Consent, Failure, Response};
-pub use config::Config;
+pub use config::{Config, Network};
 pub use content::{Content, FIXED_HEADER_BYTES, HEADER_BYTES, Unsendable, new_token};
 pub use forward::{Forwarder, Topics};
+pub use grpc_endpoint::GrpcEndpoint;
+pub use guard::{Denied, Guard, Host, Scheme, Target, UrlError};
 pub use retry_after::retry_after;
+pub use transport::{AnyCarrier, Guardian, Transport, TransportError};
+pub use webhook::Webhook;
