@@ -1,9 +1,9 @@
 //! The one mapping from the broker's errors to refusals. docs/ERRORS.md says the same for people.
 
 use broker::{
-    ConsumeError, CreateSubscriptionError, CreateTopicError, DeleteTopicError, PublishError, SeekError,
-    SettleError, SubscriptionNotFound, TestFilterError, TopicNotFound, Unavailable, UpdateSubscriptionError,
-    UpdateTopicError,
+    ConfirmError, ConsumeError, CreateSubscriptionError, CreateTopicError, DeleteTopicError, JoinPushError,
+    PublishError, SeekError, SettleError, SubscriptionNotFound, TestFilterError, TopicNotFound, Unavailable,
+    UpdateSubscriptionError, UpdateTopicError,
 };
 use types::Invalid;
 
@@ -117,6 +117,25 @@ impl From<UpdateSubscriptionError> for Refusal {
     }
 }
 
+impl From<ConfirmError> for Refusal {
+    fn from(error: ConfirmError) -> Self {
+        match error {
+            ConfirmError::NotFound(missing) => missing.into(),
+            ConfirmError::Invalid(invalid) => invalid.into(),
+            ConfirmError::Unavailable(unavailable) => unavailable.into(),
+        }
+    }
+}
+
+impl From<JoinPushError> for Refusal {
+    fn from(error: JoinPushError) -> Self {
+        match error {
+            JoinPushError::TooMany { .. } => Self::new(Reason::TooManyPushWorkers, error),
+            JoinPushError::Unavailable(unavailable) => unavailable.into(),
+        }
+    }
+}
+
 impl From<TestFilterError> for Refusal {
     fn from(error: TestFilterError) -> Self {
         match error {
@@ -156,6 +175,7 @@ impl From<SettleError> for Refusal {
             SettleError::OtherSubscription { index } => {
                 check::other_subscription(format_args!("ack_ids[{index}]"))
             }
+            SettleError::Invalid(invalid) => invalid.into(),
             SettleError::Unavailable(unavailable) => unavailable.into(),
         }
     }

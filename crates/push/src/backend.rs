@@ -80,18 +80,19 @@ pub trait Assignments: Send + 'static {
     fn next(&mut self) -> impl Future<Output = Result<Changes, BackendError>> + Send;
 }
 
-/// The leases of one endpoint's subscription. Dropping it gives up being a consumer; the leases run on.
+/// The leases of one endpoint's subscription. Dropping it gives up being a consumer; the leases run on. Settling does not wait for leasing.
 pub trait Leases: Send + Sync + 'static {
-    /// Waits until there is at least one message, then leases up to so many. One that is dropped leases nothing, or gives it back.
+    /// Waits until there is at least one message, then leases up to so many. One that is dropped leases nothing, or gives it back. One
+    /// call of this and [`Self::try_next`] at a time.
     fn next(
-        &mut self,
+        &self,
         max_messages: usize,
         max_bytes: u64,
     ) -> impl Future<Output = Result<Vec<Delivery>, BackendError>> + Send;
 
     /// The same without waiting: empty if there is nothing due.
     fn try_next(
-        &mut self,
+        &self,
         max_messages: usize,
         max_bytes: u64,
     ) -> impl Future<Output = Result<Vec<Delivery>, BackendError>> + Send;

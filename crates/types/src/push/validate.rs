@@ -9,6 +9,7 @@ use crate::{Invalid, limits};
 
 /// Headers that belong to the request itself, to the content modes or to the connection.
 const OURS: &[&str] = &[
+    "accept-encoding",
     "authorization",
     "connection",
     "content-length",
@@ -214,7 +215,12 @@ fn at_most(field: &str, found: usize, limit: usize) -> Result<(), Invalid> {
 }
 
 /// Not a number is in no range.
-fn within<T: PartialOrd + std::fmt::Debug>(field: &str, value: T, least: T, most: T) -> Result<(), Invalid> {
+fn within<T: Copy + PartialOrd + std::fmt::Debug>(
+    field: &str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<(), Invalid> {
     if value >= least && value <= most {
         return Ok(());
     }

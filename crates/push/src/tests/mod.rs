@@ -1,0 +1,8 @@
+//! The endpoint's task and the worker over a broker and endpoints that are stand-ins, in a time that does not pass by itself.
+
+mod confirmation;
+mod delivery;
+mod outage;
+mod shutdown;
+mod support;
+mod worker;
