@@ -249,6 +249,20 @@ pub enum TestFilterError {
     Unavailable(#[from] Unavailable),
 }
 
+/// Why the attempts to push a message were not read back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AttemptsError {
+    /// There is no such subscription.
+    #[error(transparent)]
+    NotFound(#[from] SubscriptionNotFound),
+    /// The subscription's topic never had such a message.
+    #[error("the subscription's topic has no message {0}")]
+    MessageNotFound(MessageId),
+    /// Try again later.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
 /// Why an endpoint was not confirmed. Nothing changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfirmError {
@@ -308,7 +322,7 @@ pub enum ConsumeError {
     Unavailable(#[from] Unavailable),
 }
 
-/// Why a whole settle request (ack, nack, extend) was refused. Nothing was settled, unless the variant says otherwise.
+/// Why a whole settle request (ack, nack, extend, report) was refused. Nothing was settled, unless the variant says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettleError {
     /// There is no such subscription, or it was deleted meanwhile.
@@ -320,6 +334,9 @@ pub enum SettleError {
         /// Which of the request's.
         index: usize,
     },
+    /// It is no request that makes sense.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
     /// Try again later. With `Poisoned` it may have been settled.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

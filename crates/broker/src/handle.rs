@@ -118,6 +118,7 @@ impl Broker {
         for subscription in &self.inner.subscriptions {
             subscription.wake_all();
         }
+        self.inner.shared.endpoints.tell();
     }
 
     /// Drains, saves checkpoints so that the next start is quick, and closes the journal.

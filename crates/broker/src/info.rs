@@ -41,7 +41,7 @@ pub struct SubscriptionInfo {
     pub paused: bool,
     /// Whether its push endpoint gets messages; none if it has no endpoint.
     pub endpoint: Option<EndpointStatus>,
-    /// The log position at which its latest change (creation, update, pause, resume, seek) took effect.
+    /// The log position at which its latest change (creation, update, pause, resume, seek, endpoint) took effect.
     pub position: Position,
 }
 

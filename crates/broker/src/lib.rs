@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //!
-//! - Locks are taken in the order catalog, topic, subscription, log, and none is held across an await.
+//! - Locks are taken in the order catalog, topic, subscription, log or endpoints, and none is held across an await.
 //! - Nothing is visible to a subscriber before it is durable, and nothing is answered OK before it is durable.
 //! - State in memory changes only after the log has taken the record that says so, under the same lock.
 //! - No task and no timer per subscription: consumers do the work on their own tasks; one task a topic follows the log,
@@ -38,9 +38,9 @@ mod topics;
 pub use config::Config;
 pub use contents::{PlainBodies, ReadContent};
 pub use error::{
-    ConfirmError, ConsumeError, CreateSubscriptionError, CreateTopicError, DeleteTopicError, JoinPushError,
-    OpenError, Outcome, PublishError, SeekError, SettleError, SubscriptionNotFound, TestFilterError,
-    TopicNotFound, Unavailable, UpdateSubscriptionError, UpdateTopicError,
+    AttemptsError, ConfirmError, ConsumeError, CreateSubscriptionError, CreateTopicError, DeleteTopicError,
+    JoinPushError, OpenError, Outcome, PublishError, SeekError, SettleError, SubscriptionNotFound,
+    TestFilterError, TopicNotFound, Unavailable, UpdateSubscriptionError, UpdateTopicError,
 };
 pub use filters::{PolicyInForce, Verdict};
 pub use info::{

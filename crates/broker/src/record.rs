@@ -7,6 +7,7 @@
 //! topic:        3 | TopicEvent as JSON
 //! subscription: 4 | SubscriptionEvent as JSON
 //! queue:        5 | subscription u64 | ordinal u64 | queue::Record as postcard
+//! attempt:      6 | subscription u64 | sequence u64 | types::push::Attempt as postcard
 //! ```
 //!
 //! Integers are little-endian, times in microseconds since the Unix epoch. Rare records are JSON so that settings can grow fields;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use types::{
     KeyHash, MessageMeta, Sequence, SubscriptionName, SubscriptionSettings, SubscriptionUid, Timestamp,
     TopicSettings,
+    push::{Attempt, EndpointStatus},
 };
 
 use crate::BacklogAction;
@@ -26,6 +28,7 @@ const CARRIED: u8 = 2;
 const TOPIC: u8 = 3;
 const SUBSCRIPTION: u8 = 4;
 const QUEUE: u8 = 5;
+const ATTEMPT: u8 = 6;
 
 const HAS_KEY: u8 = 1;
 const HAS_DEDUPLICATION_ID: u8 = 2;
@@ -36,10 +39,24 @@ const HAS_EXPIRE_AT: u8 = 8;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Record {
     Message(Message),
-    Carried { sequence: Sequence, published_at: Timestamp, message: Message },
+    Carried {
+        sequence: Sequence,
+        published_at: Timestamp,
+        message: Message,
+    },
     Topic(TopicEvent),
     Subscription(SubscriptionEvent),
-    Queue { uid: SubscriptionUid, ordinal: u64, record: queue::Record },
+    Queue {
+        uid: SubscriptionUid,
+        ordinal: u64,
+        record: queue::Record,
+    },
+    /// What happened when a message was pushed; what it led to is a queue's record.
+    Attempt {
+        uid: SubscriptionUid,
+        sequence: Sequence,
+        attempt: Attempt,
+    },
 }
 
 /// A message as stored. The byte fields are slices of the log's own buffer.
@@ -83,6 +100,11 @@ pub(crate) enum SubscriptionEvent {
     },
     Deleted {
         uid: SubscriptionUid,
+    },
+    /// Its push endpoint: what a change of settings does to it is not recorded, it follows from that.
+    Endpoint {
+        uid: SubscriptionUid,
+        status: EndpointStatus,
     },
 }
 
@@ -152,8 +174,14 @@ pub(crate) fn write_queue(out: &mut BytesMut, uid: SubscriptionUid, ordinal: u64
     out.put_u8(QUEUE);
     out.put_u64_le(uid.0);
     out.put_u64_le(ordinal);
-    let encoded = postcard::to_extend(record, std::mem::take(out).writer().into_inner());
-    *out = encoded.expect("a queue record has no value that postcard cannot write");
+    write_postcard(out, record);
+}
+
+pub(crate) fn write_attempt(out: &mut BytesMut, uid: SubscriptionUid, sequence: Sequence, attempt: &Attempt) {
+    out.put_u8(ATTEMPT);
+    out.put_u64_le(uid.0);
+    out.put_u64_le(sequence);
+    write_postcard(out, attempt);
 }
 
 impl Record {
@@ -175,8 +203,12 @@ impl Record {
             QUEUE => {
                 let uid = SubscriptionUid(u64_of(&mut rest)?);
                 let ordinal = u64_of(&mut rest)?;
-                let record = postcard::from_bytes(&rest).map_err(|error| Malformed(error.to_string()))?;
-                Ok(Self::Queue { uid, ordinal, record })
+                Ok(Self::Queue { uid, ordinal, record: read_postcard(&rest)? })
+            }
+            ATTEMPT => {
+                let uid = SubscriptionUid(u64_of(&mut rest)?);
+                let sequence = u64_of(&mut rest)?;
+                Ok(Self::Attempt { uid, sequence, attempt: read_postcard(&rest)? })
             }
             kind => Err(Malformed(format!("unknown kind {kind}"))),
         }
@@ -189,6 +221,19 @@ impl Record {
             _ => Ok(None),
         }
     }
+}
+
+/// The attempt that a record holds, if it is one to push this message to this subscription; of other records nothing is decoded.
+pub(crate) fn read_attempt_of(
+    bytes: &Bytes,
+    uid: SubscriptionUid,
+    sequence: Sequence,
+) -> Result<Option<Attempt>, Malformed> {
+    let mut rest = bytes.clone();
+    if u8_of(&mut rest)? != ATTEMPT || u64_of(&mut rest)? != uid.0 || u64_of(&mut rest)? != sequence {
+        return Ok(None);
+    }
+    read_postcard(&rest).map(Some)
 }
 
 fn read_message(mut rest: Bytes) -> Result<Message, Malformed> {
@@ -221,6 +266,15 @@ fn read_message(mut rest: Bytes) -> Result<Message, Malformed> {
 fn put_short(out: &mut BytesMut, text: &str) {
     out.put_u8(u8::try_from(text.len()).expect("the text is within its limit"));
     out.put_slice(text.as_bytes());
+}
+
+fn write_postcard(out: &mut BytesMut, value: &impl Serialize) {
+    let encoded = postcard::to_extend(value, std::mem::take(out).writer().into_inner());
+    *out = encoded.expect("the record has no value that postcard cannot write");
+}
+
+fn read_postcard<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Malformed> {
+    postcard::from_bytes(bytes).map_err(|error| Malformed(error.to_string()))
 }
 
 fn write_json(out: &mut BytesMut, event: &impl Serialize) {
@@ -314,9 +368,41 @@ mod tests {
     }
 
     #[test]
+    fn an_attempt_comes_back_to_who_asks_for_its_message_and_is_stored_as_ever() {
+        let attempt = Attempt {
+            number: 300,
+            started_at: Timestamp::from_micros(1),
+            latency: std::time::Duration::new(2, 3),
+            status: Some(503),
+            class: types::push::AttemptClass::Retryable,
+            response: vec![7, 8],
+            error: "ü".into(),
+        };
+        let uid = SubscriptionUid(9);
+        let bytes = written(|out| write_attempt(out, uid, 10, &attempt));
+        let fields = [0xac, 2, 1, 2, 3, 1, 0xf7, 3, 9, 2, 7, 8, 2, 0xc3, 0xbc];
+        let head: Vec<u8> = [&[6][..], &9_u64.to_le_bytes(), &10_u64.to_le_bytes()].concat();
+        assert_eq!(bytes, [&head[..], &fields].concat());
+        assert_eq!(read_attempt_of(&bytes, uid, 10), Ok(Some(attempt.clone())));
+        assert_eq!(read_attempt_of(&bytes, uid, 11), Ok(None));
+        assert_eq!(read_attempt_of(&bytes, SubscriptionUid(8), 10), Ok(None));
+        assert_eq!(Record::read(&bytes), Ok(Record::Attempt { uid, sequence: 10, attempt }));
+        assert!(Record::read(&bytes.slice(..bytes.len() - 1)).is_err());
+    }
+
+    #[test]
     fn events_come_back_as_they_were_written() {
         let event = TopicEvent::Updated { settings: TopicSettings::default() };
         assert_eq!(Record::read(&written(|out| write_topic(out, &event))), Ok(Record::Topic(event)));
+        let status = EndpointStatus::Disabled {
+            reason: types::push::DisabledReason::BreakerOpen,
+            at: Timestamp::from_micros(5),
+        };
+        let event = SubscriptionEvent::Endpoint { uid: SubscriptionUid(9), status };
+        let bytes = written(|out| write_subscription(out, &event));
+        let text = r#"{"Endpoint":{"uid":9,"status":{"disabled":{"reason":"breaker_open","at":5}}}}"#;
+        assert_eq!(bytes.slice(1..), text.as_bytes());
+        assert_eq!(Record::read(&bytes), Ok(Record::Subscription(event)));
         let event = SubscriptionEvent::Created {
             name: "s".parse().unwrap(),
             settings: SubscriptionSettings::default(),

@@ -10,7 +10,9 @@ use std::{
 
 use journal::Journal;
 
-use crate::{Config, ReadContent, Unavailable, cache::CacheBudget, deadlines::Deadlines, time::Time};
+use crate::{
+    Config, ReadContent, Unavailable, cache::CacheBudget, deadlines::Deadlines, push::Endpoints, time::Time,
+};
 
 pub(crate) struct Shared {
     pub(crate) config: Config,
@@ -19,6 +21,7 @@ pub(crate) struct Shared {
     /// Tells what is in a payload.
     pub(crate) contents: Arc<dyn ReadContent>,
     pub(crate) deadlines: Deadlines,
+    pub(crate) endpoints: Endpoints,
     pub(crate) cache: Arc<CacheBudget>,
     pub(crate) totals: Counters,
     /// Matches of filter policies in the lists of all topics.
@@ -59,6 +62,7 @@ impl Shared {
             time,
             contents,
             deadlines: Deadlines::default(),
+            endpoints: Endpoints::default(),
             totals: Counters::default(),
             listed: Arc::default(),
             hash_seed: RandomState::new().hash_one(boot),

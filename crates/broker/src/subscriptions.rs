@@ -35,8 +35,15 @@ impl Broker {
         settings.validate().map_err(|invalid| invalid.within("settings"))?;
         Checked::of_settings(&settings).map_err(|invalid| invalid.within("settings"))?;
         self.inner.shared.check_serving()?;
+        // Here nothing is locked yet, so that an endpoint that is slow to look at holds up nobody else.
+        let is_new = self.inner.subscription(&name).is_err();
+        if is_new {
+            self.inner.topic(topic)?;
+            self.inner.ask_guard(&settings).await?;
+        }
         let (broker, topic) = (self.clone(), topic.clone());
-        to_the_end(async move { broker.create_subscription_now(name, &topic, settings, start).await }).await
+        to_the_end(async move { broker.create_subscription_now(name, &topic, settings, start, is_new).await })
+            .await
     }
 
     async fn create_subscription_now(
@@ -45,6 +52,7 @@ impl Broker {
         topic: &TopicName,
         settings: SubscriptionSettings,
         start: StartPosition,
+        is_looked_at: bool,
     ) -> Result<SubscriptionInfo, CreateSubscriptionError> {
         let _name = self.inner.lock_name(&name).await;
         if let Ok(existing) = self.subscription(&name) {
@@ -56,8 +64,14 @@ impl Broker {
             return Ok(existing);
         }
         let topic = self.inner.topic(topic)?;
+        // It was there a moment ago, and is not any more.
+        if !is_looked_at {
+            self.inner.ask_guard(&settings).await?;
+        }
+        let _forwarding = self.inner.check_new_forward(&topic.name, &settings).await?;
         let created = topic.subscribe(name.clone(), settings, start).await?;
         self.inner.subscriptions.insert(name, created.clone());
+        created.list_endpoint(&topic, &created.peek());
         // A topic that was deleted meanwhile took its subscriptions with it.
         if topic.is_deleted() {
             self.inner.subscriptions.remove_if(&created.name, |_, found| found.uid == created.uid);
@@ -108,7 +122,7 @@ impl Broker {
         backlog: BacklogAction,
     ) -> Result<Updated, UpdateSubscriptionError> {
         self.inner.shared.check_serving()?;
-        self.inner.subscription(name)?.update(change, backlog).await
+        self.inner.subscription(name)?.update(&self.inner, change, backlog).await
     }
 
     /// No deliveries until it is resumed; messages are kept, leases can be settled. Doing it twice is OK.
@@ -117,16 +131,17 @@ impl Broker {
     /// See [`UpdateSubscriptionError`].
     pub async fn pause(&self, name: &SubscriptionName) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
         self.inner.shared.check_serving()?;
-        self.inner.subscription(name)?.set_paused(true).await
+        self.inner.subscription(name)?.pause().await
     }
 
-    /// Deliveries again. Doing it twice is OK.
+    /// Deliveries again. A disabled push endpoint is enabled; one that was disabled because it did not confirm is asked anew. Doing it
+    /// twice is OK.
     ///
     /// # Errors
     /// See [`UpdateSubscriptionError`].
     pub async fn resume(&self, name: &SubscriptionName) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
         self.inner.shared.check_serving()?;
-        self.inner.subscription(name)?.set_paused(false).await
+        self.inner.subscription(name)?.resume().await
     }
 
     /// Moves a subscription to another place in its topic; every lease taken before ends. A place before what is kept is the oldest

@@ -156,6 +156,7 @@ impl From<SettleError> for Refusal {
             SettleError::OtherSubscription { index } => {
                 check::other_subscription(format_args!("ack_ids[{index}]"))
             }
+            SettleError::Invalid(invalid) => invalid.into(),
             SettleError::Unavailable(unavailable) => unavailable.into(),
         }
     }

@@ -10,7 +10,18 @@ use crate::{
     window::Entry,
 };
 
-/// Judges the failures of one call, which all happened at the same time in the same way.
+/// How long until the next attempt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wait {
+    /// As the retry policy says.
+    Policy,
+    /// This instead.
+    Instead(Duration),
+    /// As the retry policy says, but not less.
+    AtLeast(Duration),
+}
+
+/// Judges the failures of one call, which all happened at the same time.
 pub(crate) struct Verdict<'a> {
     pub(crate) uid: SubscriptionUid,
     pub(crate) settings: &'a SubscriptionSettings,
@@ -20,18 +31,24 @@ pub(crate) struct Verdict<'a> {
 }
 
 impl Verdict<'_> {
-    /// `delay`: until the next attempt, instead of the retry policy's.
-    pub(crate) fn on(&mut self, entry: &Entry, delay: Option<Duration>) -> Record {
+    /// The attempt failed.
+    pub(crate) fn on(&mut self, entry: &Entry, wait: Wait) -> Record {
         let failed_attempts = entry.failed_attempts().saturating_add(1);
         if failed_attempts >= self.settings.attempts() {
             return self.on_exhausted(entry);
         }
         let seed = Seed { uid: self.uid, sequence: entry.offer.sequence };
-        let wait = delay.unwrap_or_else(|| retry::backoff(&self.settings.retry, seed, failed_attempts));
+        let policy = || retry::backoff(&self.settings.retry, seed, failed_attempts);
+        let wait = match wait {
+            Wait::Policy => policy(),
+            Wait::Instead(delay) => delay,
+            Wait::AtLeast(least) => policy().max(least),
+        };
         self.again(entry, wait)
     }
 
-    fn on_exhausted(&mut self, entry: &Entry) -> Record {
+    /// There is no further attempt.
+    pub(crate) fn on_exhausted(&mut self, entry: &Entry) -> Record {
         let sequence = entry.offer.sequence;
         let failure = self.failure;
         match self.settings.when_exhausted {

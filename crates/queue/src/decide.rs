@@ -5,12 +5,13 @@ use std::time::Duration;
 use types::{Sequence, Timestamp, limits};
 
 use crate::{
-    ExpiryReason, Failure, FailureCause, LeaseError, LeaseRef, Queue, Record, dead_letter::Verdict,
+    ExpiryReason, Failure, FailureCause, LeaseError, LeaseRef, Queue, Record,
+    dead_letter::{Verdict, Wait},
     window::Entry,
 };
 
 /// The index of a claim in its call.
-type ClaimIndex = usize;
+pub(crate) type ClaimIndex = usize;
 
 impl Queue {
     /// What an acknowledgement means: adds one outcome per claim to `outcomes` (of a claim that is repeated the
@@ -21,7 +22,7 @@ impl Queue {
         claims: &[LeaseRef],
         outcomes: &mut Vec<Result<(), LeaseError>>,
     ) -> Option<Record> {
-        let held = self.judge(now, claims.iter().copied(), outcomes);
+        let held = self.judge(claims.iter().copied(), outcomes, |_, claim, near| self.held(now, claim, near));
         let sequences: Vec<_> = held.into_iter().map(|(sequence, _)| sequence).collect();
         (!sequences.is_empty()).then_some(Record::Settled { sequences })
     }
@@ -34,12 +35,14 @@ impl Queue {
         claims: &[(LeaseRef, Option<Duration>)],
         outcomes: &mut Vec<Result<(), LeaseError>>,
     ) -> Vec<Record> {
-        let held = self.judge(now, claims.iter().map(|(claim, _)| *claim), outcomes);
+        let held = self.judge(claims.iter().map(|(claim, _)| *claim), outcomes, |_, claim, near| {
+            self.held(now, claim, near)
+        });
         let mut verdict = self.verdict(Failure { at: now, cause: FailureCause::Nack });
         let entries = held
             .into_iter()
             .filter_map(|(sequence, claim)| Some((self.window.entry(sequence)?, claims[claim].1)));
-        entries.map(|(entry, delay)| verdict.on(entry, delay)).collect()
+        entries.map(|(entry, delay)| verdict.on(entry, delay.map_or(Wait::Policy, Wait::Instead))).collect()
     }
 
     /// What time alone has done by `now`: leases that ran out (a failed attempt each), messages that expired. A
@@ -60,7 +63,7 @@ impl Queue {
             if entry.is_past_its_life(now) {
                 expired.push((entry.offer.expiry, entry.offer.sequence));
             } else {
-                records.push(verdict.on(entry, None));
+                records.push(verdict.on(entry, Wait::Policy));
             }
         }
         records.extend(by_reason(&expired));
@@ -85,23 +88,24 @@ impl Queue {
         (delivers && reaches_mark).then_some(Record::DeliveryMark { below })
     }
 
-    fn verdict(&self, failure: Failure) -> Verdict<'_> {
+    pub(crate) fn verdict(&self, failure: Failure) -> Verdict<'_> {
         let room = limits::DEAD_LETTERS.saturating_sub(self.dead_letters.len());
         Verdict { uid: self.uid, settings: &self.settings, failure, dead_letter_room: room }
     }
 
-    /// One outcome per claim; the messages of those that hold, ascending and without repetition.
-    fn judge(
+    /// One outcome per claim; the messages of those that hold, ascending and without repetition. `hold` says where the message of a
+    /// claim is, if it gives the right to what is asked; it also gets the claim's index, and near which index of the window to look.
+    pub(crate) fn judge(
         &self,
-        now: Timestamp,
         claims: impl ExactSizeIterator<Item = LeaseRef>,
         outcomes: &mut Vec<Result<(), LeaseError>>,
+        hold: impl Fn(ClaimIndex, LeaseRef, usize) -> Result<usize, LeaseError>,
     ) -> Vec<(Sequence, ClaimIndex)> {
         let first_outcome = outcomes.len();
         let mut held = Vec::with_capacity(claims.len());
         let mut near = 0;
         for (index, claim) in claims.enumerate() {
-            let outcome = self.held(now, claim, near);
+            let outcome = hold(index, claim, near);
             if let Ok(at) = outcome {
                 held.push((claim.sequence, index));
                 near = at;

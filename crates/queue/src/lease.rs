@@ -46,7 +46,7 @@ pub enum LeaseError {
     /// It ran out, or the broker restarted. The message will be, or was, delivered again.
     #[error("the lease has expired")]
     Expired,
-    /// The message is under a later lease.
+    /// The message is under a later lease, or its attempt under one has failed.
     #[error("the message was leased again since")]
     Superseded,
     /// A seek ended all leases before it.
@@ -112,9 +112,15 @@ impl Queue {
     /// Gives a lease back: the message could not be sent. No attempt is counted and the message is ready again, but
     /// it may have been seen. No-op if the lease is not held.
     pub fn release(&mut self, claim: LeaseRef) {
+        self.release_until(claim, Timestamp::EPOCH);
+    }
+
+    /// The same, but the message is not ready before `until`. Its key stays held meanwhile. A restart forgets the wait.
+    pub fn release_until(&mut self, claim: LeaseRef, until: Timestamp) {
         let Some(index) = self.window.find(claim.sequence, 0) else { return };
         if matches!(self.window[index].state, State::Leased { lease, .. } if lease == claim.lease) {
-            self.set_state(index, State::Ready);
+            let waits = until > self.seen;
+            self.set_state(index, if waits { State::BackingOff(until) } else { State::Ready });
             self.tidy();
         }
     }
@@ -146,14 +152,38 @@ impl Queue {
         if claim.lease < self.fence {
             return Err(LeaseError::FencedBySeek);
         }
-        let Some(index) = self.window.find(claim.sequence, hint) else {
-            let settled = self.is_settled(claim.sequence);
-            return Err(if settled { LeaseError::AlreadySettled } else { LeaseError::Expired });
-        };
+        let index = self.find_claimed(claim, hint)?;
         match self.window[index].state {
             State::Leased { lease, .. } if lease != claim.lease => Err(LeaseError::Superseded),
             State::Leased { deadline, .. } if deadline > now => Ok(index),
             _ => Err(LeaseError::Expired),
         }
+    }
+
+    /// Where the message is, if an attempt that was counted as failed may settle it after all: nothing was tried since. Which of the
+    /// leases of an earlier process came before a seek is not known, so these give no right.
+    pub(crate) fn held_late(
+        &self,
+        claim: LeaseRef,
+        failed_attempts: u32,
+        hint: usize,
+    ) -> Result<usize, LeaseError> {
+        if claim.lease < self.fence {
+            return Err(LeaseError::FencedBySeek);
+        }
+        let index = self.find_claimed(claim, hint)?;
+        let entry = &self.window[index];
+        if entry.is_leased() || failed_attempts == 0 || entry.failed_attempts() != failed_attempts {
+            return Err(LeaseError::Superseded);
+        }
+        if self.is_of_this_process(claim.lease) { Ok(index) } else { Err(LeaseError::Expired) }
+    }
+
+    /// Where the message is, if it is in the window.
+    fn find_claimed(&self, claim: LeaseRef, hint: usize) -> Result<usize, LeaseError> {
+        self.window.find(claim.sequence, hint).ok_or_else(|| {
+            let settled = self.is_settled(claim.sequence);
+            if settled { LeaseError::AlreadySettled } else { LeaseError::Expired }
+        })
     }
 }

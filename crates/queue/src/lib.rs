@@ -6,7 +6,7 @@
 //! - *Durable*: settle, fail, dead-letter, drop, expire, seek, pause. [`Queue`]'s `decide_*` methods look and
 //!   return a [`Record`], changing nothing; the caller appends it to the log and then calls [`Queue::apply`].
 //!   Applying the log's records again after a crash gives the same state.
-//! - *Volatile*: reading on, leasing, extending, waking. They happen at once and a crash forgets them, which costs
+//! - *Volatile*: reading on, leasing, extending, releasing, waking. They happen at once and a crash forgets them, which costs
 //!   a redelivery and no attempt.
 //!
 //! # Invariants
@@ -27,8 +27,8 @@
 //!
 //! # Where to begin
 //!
-//! `record` (what is durable), `queue` (what it consists of), `state` (how a message moves), then `decide` and
-//! `apply`. `window`, `backlog`, `timers`, `ordering`, `ranges` and `failures` are leaves that know no others.
+//! `record` (what is durable), `queue` (what it consists of), `state` (how a message moves), then `decide`, `report`
+//! and `apply`. `window`, `backlog`, `timers`, `ordering`, `ranges` and `failures` are leaves that know no others.
 
 #![forbid(unsafe_code)]
 
@@ -44,6 +44,7 @@ mod ordering;
 mod queue;
 mod ranges;
 mod record;
+mod report;
 mod retry;
 mod snapshot;
 mod state;
@@ -54,4 +55,5 @@ pub use counts::Counts;
 pub use lease::{Ask, LeaseError, LeaseRef, Leased};
 pub use queue::{Offer, Queue};
 pub use record::{DeadLetter, ExpiryReason, Failure, FailureCause, Record};
+pub use report::{Decided, Report};
 pub use snapshot::Snapshot;

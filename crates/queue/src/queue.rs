@@ -199,6 +199,11 @@ impl Queue {
         self.dead_letters.iter().map(|(sequence, letter)| (*sequence, letter))
     }
 
+    /// The lease was given out since the broker's latest start, if it was given out at all.
+    pub(crate) fn is_of_this_process(&self, lease: LeaseId) -> bool {
+        lease.0 >> LEASE_COUNTER_BITS == self.next_lease.0 >> LEASE_COUNTER_BITS
+    }
+
     /// Settled or dead-lettered: it will not be delivered, wherever the cursor is.
     pub(crate) fn is_settled(&self, sequence: Sequence) -> bool {
         self.dead_letters.contains_key(&sequence)

@@ -1,7 +1,7 @@
 //! What a queue keeps in its topic's log.
 
 use serde::{Deserialize, Serialize};
-use types::{Sequence, Timestamp};
+use types::{Sequence, Timestamp, push::AttemptClass};
 
 /// A durable change of one subscription's queue, as the topic's log keeps it.
 ///
@@ -84,13 +84,20 @@ pub struct Failure {
     pub cause: FailureCause,
 }
 
-/// How an attempt failed.
+/// How an attempt failed. The order of the variants is the stored format: add at the end only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FailureCause {
     /// The subscriber gave the message back.
     Nack,
     /// The subscriber let its lease run out.
     LeaseExpired,
+    /// An attempt to push it failed.
+    Push {
+        /// What it came to.
+        class: AttemptClass,
+        /// The HTTP status, or the number of the gRPC status; none if there was no answer.
+        status: Option<u16>,
+    },
 }
 
 /// Why messages expired.

@@ -188,6 +188,10 @@ pub const PUSH_RESPONSE_BYTES: usize = 64 * KIB;
 pub const ATTEMPT_RESPONSE_BYTES: usize = KIB;
 /// Bytes of what went wrong, in words, that the log keeps with the attempt.
 pub const ATTEMPT_ERROR_BYTES: usize = KIB;
+/// Reports of one call of a push worker.
+pub const ATTEMPT_REPORTS: usize = 1_000;
+/// Attempts of one message that are read back from the log: the latest.
+pub const ATTEMPTS_READ: usize = 1_000;
 /// Longest wait that an endpoint's `Retry-After` can ask for.
 pub const RETRY_AFTER_MAX: Duration = HOUR;
 /// Time between two requests for an endpoint's consent: shortest, and to what it grows.
@@ -202,6 +206,12 @@ pub const CONFIRMATION_LIFE: Duration = HOUR.saturating_mul(2);
 pub const FORWARD_HOPS: usize = 16;
 /// Push workers that one broker shares endpoints out to.
 pub const PUSH_WORKERS: usize = 1_000;
+/// Attempts or endpoints that a worker in a process of its own reports at a time, and endpoints that it is told of at a time.
+pub const PUSH_REPORTS: usize = 1_000;
+/// Characters of the token that lets such a worker in.
+pub const PUSH_WORKER_TOKEN_CHARS: std::ops::RangeInclusive<usize> = 16..=4_096;
+/// Characters of a token that an endpoint confirms with: 256 bits in base64.
+pub const CONFIRMATION_TOKEN_CHARS: usize = 43;
 
 // Consuming.
 

@@ -1,4 +1,4 @@
-//! Changes by the subscription's owner: settings, pause, resume, seek. Each takes effect at the position of its record.
+//! Changes by the subscription's owner: pause, seek, and what retention does. (Settings: `refilter`; resume: `endpoint_change`.) Each takes effect at the position of its record.
 
 use std::sync::Arc;
 
@@ -12,23 +12,21 @@ use crate::{
 };
 
 impl Subscription {
-    /// No deliveries from now on, or deliveries again. Doing it twice is OK and changes nothing.
-    pub(crate) async fn set_paused(
-        self: &Arc<Self>,
-        paused: bool,
-    ) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
+    /// No deliveries from now on. Doing it twice is OK and changes nothing.
+    pub(crate) async fn pause(self: &Arc<Self>) -> Result<SubscriptionInfo, UpdateSubscriptionError> {
         let topic = self.topic()?;
-        let record = if paused { Record::Paused } else { Record::Resumed };
         let mut latest = 0;
         let appended = topic
             .retry_when_busy(|| {
                 let mut state = self.lock()?;
                 latest = state.position;
-                if state.queue.is_paused() == paused {
+                if state.queue.is_paused() {
                     return Ok(Ok(None));
                 }
                 let now = self.shared.time.now();
-                Ok::<_, UpdateSubscriptionError>(self.change(&topic, &mut state, now, &record, 0).map(Some))
+                Ok::<_, UpdateSubscriptionError>(
+                    self.change(&topic, &mut state, now, &Record::Paused, 0).map(Some),
+                )
             })
             .await?;
         match appended {

@@ -7,9 +7,12 @@ mod change;
 mod consume;
 mod counting;
 mod due;
+mod endpoint;
+mod endpoint_change;
 mod intake;
 mod reading;
 mod refilter;
+mod report;
 mod settle;
 mod stats;
 mod tally;
@@ -22,6 +25,7 @@ use std::sync::{
 pub use consume::Consumer;
 pub(crate) use counting::BLOCKS_A_ROUND;
 use counting::Count;
+pub(crate) use endpoint::Endpoint;
 use journal::{AppendError, Appended};
 use parking_lot::{Mutex, MutexGuard};
 use queue::{Queue, Record};
@@ -65,6 +69,8 @@ pub(crate) struct State {
     pub(crate) reading: Reading,
     /// What its filter policy has made of the messages.
     pub(crate) tally: Tally,
+    /// Its push endpoint, if its settings have one.
+    pub(crate) endpoint: Option<Box<Endpoint>>,
     /// A count of an era under way.
     count: Option<Count>,
     /// Where the latest change took effect.
@@ -94,6 +100,7 @@ impl Subscription {
         position: Position,
     ) -> Arc<Self> {
         let state = State {
+            endpoint: Endpoint::of(queue.settings()),
             queue,
             reading,
             tally: Tally::default(),
@@ -149,7 +156,7 @@ impl Subscription {
             settings: state.queue.settings().clone(),
             created_at: self.created_at,
             paused: state.queue.is_paused(),
-            endpoint: None,
+            endpoint: state.endpoint_status().cloned(),
             position: state.position,
         })
     }
@@ -184,6 +191,7 @@ impl Subscription {
         let figures = topic.routing.figures(state.reading.filter(), published);
         state.tally = Tally::from(figures);
         state.last_used = self.shared.time.now();
+        self.list_endpoint(topic, &state);
         self.arm(&mut state);
     }
 
@@ -200,6 +208,7 @@ impl Subscription {
         let mut state = self.state.lock();
         state.deleted = true;
         self.shared.deadlines.clear(state.armed, self.uid);
+        self.shared.endpoints.remove(self.uid);
         if let Some(topic) = self.topic.upgrade() {
             topic.forget_waiting(self, state.reading.filter());
         }

@@ -10,6 +10,8 @@ use types::{Invalid, Position, Sequence, SubscriptionSettings, SubscriptionUid};
 use super::{State, Subscription};
 use crate::{
     BacklogAction, Unavailable, UpdateSubscriptionError, Updated,
+    handle::Inner,
+    push::EndpointCheck,
     record::{SubscriptionEvent, write_queue, write_subscription},
     topic::{Block, Checked, Topic, TopicState, matches_all},
 };
@@ -72,15 +74,19 @@ impl Subscription {
     /// Changes the settings and answers once that is durable.
     pub(crate) async fn update(
         self: &Arc<Self>,
+        inner: &Inner,
         change: impl Fn(&mut SubscriptionSettings),
         backlog: BacklogAction,
     ) -> Result<Updated, UpdateSubscriptionError> {
         let topic = self.topic()?;
         let mut judged = Judged::default();
+        let mut check = EndpointCheck::default();
         loop {
             let before = self.lock()?.queue.settings().clone();
             let settings = changed(&before, &change)?;
             let filter = FilterChange::of(&before, &settings, backlog)?;
+            let push = before.push.as_deref();
+            inner.check_endpoint(&topic.name, push, &settings, &mut check).await?;
             let leaving = match &filter {
                 FilterChange::Set(checked) if backlog == BacklogAction::Reevaluate => {
                     self.judge(&topic, checked, &mut judged).await?;
@@ -128,7 +134,8 @@ impl Subscription {
         state.position = position;
         state.end = position + 1 + proposal.leaving.len() as u64;
         topic_state.end = topic_state.end.max(state.end);
-        state.queue.set_settings(proposal.settings.clone());
+        state.set_settings(proposal.settings.clone());
+        self.list_endpoint(topic, &state);
         let (filter, backlog) = (proposal.filter.clone(), proposal.backlog);
         let change = PolicyChange { position, published, filter, backlog };
         self.change_policy(topic, &mut topic_state, &mut state, change);

@@ -1,4 +1,4 @@
-//! Acks, nacks and lease extensions.
+//! Acks, nacks and lease extensions. What push workers report is in `report`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{ConsumeError, Outcome, SettleError, SubscriptionNotFound, Unavailabl
 /// of the same name exists by then.
 #[derive(Debug, Clone)]
 pub struct Subscriber {
-    subscription: Arc<Subscription>,
+    pub(super) subscription: Arc<Subscription>,
 }
 
 /// Decided, and on its way to the disk.
@@ -22,7 +22,7 @@ pub struct Subscriber {
 pub struct Settling {
     /// One outcome an ack ID, in their order.
     pub outcomes: Vec<Outcome>,
-    durable: Option<Durable>,
+    pub(super) durable: Option<Durable>,
 }
 
 impl Settling {
@@ -103,7 +103,10 @@ impl Subscriber {
     }
 
     /// Ack IDs are this subscription's or the whole request is refused.
-    fn claims<'a>(&self, ids: impl Iterator<Item = &'a AckId>) -> Result<Vec<LeaseRef>, SettleError> {
+    pub(super) fn claims<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a AckId>,
+    ) -> Result<Vec<LeaseRef>, SettleError> {
         ids.enumerate()
             .map(|(index, id)| {
                 if id.subscription != self.subscription.uid {

@@ -45,7 +45,7 @@ impl Subscription {
             consumers: self.consumers.load(Ordering::Relaxed) as u64,
             counts: state.queue.counts(now),
             filter: state.tally.stats(filter, topic.routing.figures(filter, published)),
-            push: None,
+            push: self.push_figures(&state),
         })
     }
 }

@@ -10,7 +10,7 @@ use journal::{Checkpoint, JournalError};
 use serde::{Deserialize, Serialize};
 use types::{
     FilterPolicy, Position, Sequence, SubscriptionName, SubscriptionSettings, SubscriptionUid, Timestamp,
-    TopicSettings,
+    TopicSettings, push::EndpointStatus,
 };
 
 use super::{Checked, Topic};
@@ -19,8 +19,8 @@ use crate::{
     subscription::{Era, State, Subscription},
 };
 
-/// Version 1 ends where the filters begin.
-const VERSION: u8 = 2;
+/// Version 1 ends where the filters begin, version 2 where the endpoints begin.
+const VERSION: u8 = 3;
 
 /// What upkeep remembers between its rounds.
 #[derive(Debug, Default)]
@@ -70,6 +70,9 @@ pub(crate) struct TopicPart {
     /// Of the subscriptions that have a filter policy, or had one when what they have not read was accepted.
     #[serde(skip)]
     pub(super) filters: Vec<FilterPart>,
+    /// Of the subscriptions that have a push endpoint.
+    #[serde(skip)]
+    pub(super) endpoints: Vec<EndpointPart>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,6 +101,14 @@ pub(crate) struct FilterPart {
     pub(super) eras: Vec<EraPart>,
 }
 
+/// Whether a subscription's endpoint gets messages. As of the same moment as its [`SubscriptionPart`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct EndpointPart {
+    pub(super) uid: SubscriptionUid,
+    /// As JSON, so that it can grow.
+    status: String,
+}
+
 /// See [`Era`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct EraPart {
@@ -112,14 +123,14 @@ impl TopicPart {
     pub(super) fn encode(&self) -> Bytes {
         let out = postcard::to_extend(self, vec![VERSION]);
         let out = out.and_then(|out| postcard::to_extend(&self.filters, out));
+        let out = out.and_then(|out| postcard::to_extend(&self.endpoints, out));
         out.expect("a checkpoint has no value that postcard cannot write").into()
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
         match bytes.split_first() {
-            Some((1, rest)) => postcard::from_bytes(rest).map_err(|error| error.to_string()),
-            Some((&VERSION, rest)) => {
-                Self::decode_with_filters(rest).map_err(|error: postcard::Error| error.to_string())
+            Some((version @ 1..=VERSION, rest)) => {
+                Self::decode_parts(*version, rest).map_err(|error| error.to_string())
             }
             Some((version, _)) => {
                 Err(format!("the checkpoint has version {version}, this release reads {VERSION}"))
@@ -128,9 +139,15 @@ impl TopicPart {
         }
     }
 
-    fn decode_with_filters(bytes: &[u8]) -> Result<Self, postcard::Error> {
-        let (part, rest): (Self, _) = postcard::take_from_bytes(bytes)?;
-        Ok(Self { filters: postcard::from_bytes(rest)?, ..part })
+    fn decode_parts(version: u8, bytes: &[u8]) -> Result<Self, postcard::Error> {
+        let (mut part, mut rest): (Self, _) = postcard::take_from_bytes(bytes)?;
+        if version >= 2 {
+            (part.filters, rest) = postcard::take_from_bytes(rest)?;
+        }
+        if version >= 3 {
+            part.endpoints = postcard::from_bytes(rest)?;
+        }
+        Ok(part)
     }
 
     pub(super) fn topic_settings(&self) -> Result<TopicSettings, String> {
@@ -164,6 +181,17 @@ impl FilterPart {
     }
 }
 
+impl EndpointPart {
+    fn of(subscription: &Subscription, state: &State) -> Option<Self> {
+        let status = to_json(state.endpoint_status()?);
+        Some(Self { uid: subscription.uid, status })
+    }
+
+    pub(super) fn status(&self) -> Result<EndpointStatus, String> {
+        serde_json::from_str(&self.status).map_err(|error| error.to_string())
+    }
+}
+
 impl EraPart {
     fn of(era: &Era) -> Self {
         let policies = era.policies.iter().map(|checked| to_json(&checked.text)).collect();
@@ -192,9 +220,10 @@ impl Topic {
         let (part, subscriptions) = self.topic_part();
         // Before the parts are taken: cursors only rise meanwhile, because seeks take the upkeep lock.
         let cursor = subscriptions.iter().map(|s| s.peek().queue.cursor()).fold(part.as_of, Position::min);
-        let (subscriptions, filters): (Vec<_>, Vec<_>) =
-            subscriptions.iter().map(|s| subscription_part(self, s)).unzip();
-        let part = TopicPart { subscriptions, filters: filters.into_iter().flatten().collect(), ..part };
+        let mut part = part;
+        for subscription in &subscriptions {
+            part.add(self, subscription);
+        }
         let positions = || part.subscriptions.iter().map(|s| s.as_of).chain([part.as_of]);
         let replay_from = positions().min().unwrap_or(part.as_of);
         let counted_to = part.filters.iter().map(|filter| filter.counted_to);
@@ -226,24 +255,28 @@ impl Topic {
             carried: state.carried.clone(),
             subscriptions: Vec::new(),
             filters: Vec::new(),
+            endpoints: Vec::new(),
         };
         (part, state.subscriptions.values().cloned().collect())
     }
 }
 
-fn subscription_part(topic: &Topic, subscription: &Subscription) -> (SubscriptionPart, Option<FilterPart>) {
-    let state = subscription.peek();
-    let part = SubscriptionPart {
-        as_of: state.end.max(topic.visible()),
-        uid: subscription.uid,
-        name: subscription.name.clone(),
-        settings: to_json(state.queue.settings()),
-        created_at: subscription.created_at,
-        position: state.position,
-        ordinal: state.reading.seen(),
-        queue: state.queue.snapshot(),
-    };
-    (part, FilterPart::of(topic, subscription, &state))
+impl TopicPart {
+    fn add(&mut self, topic: &Topic, subscription: &Subscription) {
+        let state = subscription.peek();
+        self.subscriptions.push(SubscriptionPart {
+            as_of: state.end.max(topic.visible()),
+            uid: subscription.uid,
+            name: subscription.name.clone(),
+            settings: to_json(state.queue.settings()),
+            created_at: subscription.created_at,
+            position: state.position,
+            ordinal: state.reading.seen(),
+            queue: state.queue.snapshot(),
+        });
+        self.filters.extend(FilterPart::of(topic, subscription, &state));
+        self.endpoints.extend(EndpointPart::of(subscription, &state));
+    }
 }
 
 fn to_json(settings: &impl Serialize) -> String {
@@ -266,6 +299,7 @@ mod tests {
             carried: BTreeMap::from([(1, 5)]),
             subscriptions: Vec::new(),
             filters: Vec::new(),
+            endpoints: Vec::new(),
         }
     }
 
@@ -274,6 +308,37 @@ mod tests {
         let bytes = postcard::to_extend(&part(), vec![1]).unwrap();
         let read = TopicPart::decode(&bytes).unwrap();
         assert_eq!((read.as_of, read.published, read.carried.len(), read.filters.len()), (7, 2, 1, 0));
+    }
+
+    #[test]
+    fn a_checkpoint_of_version_2_is_read_as_one_without_endpoints() {
+        let filter = FilterPart {
+            uid: SubscriptionUid(9),
+            policy_position: 4,
+            since: 5,
+            unread: 6,
+            counted_to: 7,
+            eras: vec![],
+        };
+        let bytes = postcard::to_extend(&part(), vec![2]).unwrap();
+        let bytes = postcard::to_extend(&vec![filter], bytes).unwrap();
+        let read = TopicPart::decode(&bytes).unwrap();
+        assert_eq!((read.as_of, read.filters[0].unread, read.endpoints.len()), (7, 6, 0));
+    }
+
+    #[test]
+    fn the_status_of_an_endpoint_comes_back() {
+        let reason = types::push::DisabledReason::Gone;
+        let status = EndpointStatus::Disabled { reason, at: Timestamp::from_micros(9) };
+        let endpoint = EndpointPart { uid: SubscriptionUid(9), status: to_json(&status) };
+        let read = TopicPart::decode(&TopicPart { endpoints: vec![endpoint], ..part() }.encode()).unwrap();
+        assert_eq!((read.endpoints[0].uid, read.endpoints[0].status()), (SubscriptionUid(9), Ok(status)));
+    }
+
+    #[test]
+    fn a_checkpoint_of_a_later_version_is_refused() {
+        let error = TopicPart::decode(&[VERSION + 1, 0]).unwrap_err();
+        assert!(error.contains("version 4"), "{error}");
     }
 
     #[test]

@@ -119,10 +119,15 @@ impl Topic {
             state.deduplication.remember(*id, *at, *sequence);
         }
         let mut filters: BTreeMap<_, _> = part.filters.into_iter().map(|part| (part.uid, part)).collect();
+        let endpoints: BTreeMap<_, _> = part.endpoints.iter().map(|part| (part.uid, part)).collect();
         let mut uncounted = Uncounted::default();
         for subscription in part.subscriptions {
             let filter = filters.remove(&subscription.uid);
+            let endpoint = endpoints.get(&subscription.uid).map(|part| part.status());
             let restored = self.restore(subscription, filter.as_ref(), from)?;
+            if let Some(status) = endpoint.transpose().map_err(damaged)? {
+                restored.peek().set_endpoint_status(status);
+            }
             if let Some(filter) = filter.filter(|_| restored.peek().reading.filter().is_some()) {
                 uncounted.add(restored.clone(), &filter);
             }

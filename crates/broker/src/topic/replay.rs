@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use journal::{Frame, ReadError};
-use types::{Invalid, Position, SubscriptionUid, Timestamp};
+use types::{Invalid, Position, SubscriptionUid, Timestamp, push::EndpointStatus};
 
 use super::{Topic, checkpoint::FilterPart, recover::Creation};
 use crate::{
@@ -107,6 +107,12 @@ impl Replay<'_> {
                 Ok(())
             }
             Record::Subscription(event @ SubscriptionEvent::Updated { .. }) => self.updated(position, event),
+            Record::Subscription(SubscriptionEvent::Endpoint { uid, status }) => {
+                self.endpoint_status(position, uid, status);
+                Ok(())
+            }
+            // For those who read the log back: it has changed nothing.
+            Record::Attempt { .. } => Ok(()),
             Record::Message(message) => {
                 self.topic.routing.list_again(&*self.topic.shared.contents, &message.payload, position);
                 if position >= self.topic_as_of {
@@ -147,7 +153,7 @@ impl Replay<'_> {
                     self.topic.create(&mut state, position, &creation);
                 }
             }
-            Record::Message(_) | Record::Queue { .. } => {}
+            Record::Message(_) | Record::Queue { .. } | Record::Attempt { .. } => {}
         }
         Ok(())
     }
@@ -179,8 +185,19 @@ impl Replay<'_> {
         let filter = FilterChange::of(state.queue.settings(), &settings, backlog)?;
         let change = PolicyChange { position, published, filter, backlog };
         subscription.change_policy(self.topic, &mut topic_state, &mut state, change);
-        state.queue.set_settings(settings);
+        state.set_settings(settings);
         Ok(())
+    }
+
+    fn endpoint_status(&self, position: Position, uid: SubscriptionUid, status: EndpointStatus) {
+        let Some(subscription) = self.subscription(uid) else { return };
+        let mut state = subscription.peek();
+        if position < state.end {
+            return;
+        }
+        state.end = position + 1;
+        state.position = position;
+        state.set_endpoint_status(status);
     }
 
     /// One that is deleted by now is of no interest.

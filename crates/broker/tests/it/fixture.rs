@@ -8,6 +8,7 @@ use journal::{Journal, MemoryJournal};
 use types::{
     AckId, ManualClock, MessageMeta, SubscriptionName, SubscriptionSettings, Timestamp, TopicName,
     TopicSettings,
+    push::{Attempt, AttemptClass, AttemptReport, AttemptVerdict, EndpointStatus},
 };
 
 pub(crate) const MANY: Ask = Ask { max_messages: 1_000, max_bytes: u64::MAX };
@@ -61,6 +62,11 @@ impl Fixture {
         self.broker.create_subscription(sub(name), &topic(), settings, start).await.unwrap();
     }
 
+    pub(crate) async fn subscribe_to(&self, topic: &str, name: &str, settings: SubscriptionSettings) {
+        let topic = topic.parse().unwrap();
+        self.broker.create_subscription(sub(name), &topic, settings, StartPosition::default()).await.unwrap();
+    }
+
     pub(crate) async fn publish(&self, texts: &[&str]) -> Vec<Published> {
         self.broker.publish(&topic(), texts.iter().map(|text| message(text)).collect()).await.unwrap()
     }
@@ -103,6 +109,33 @@ impl Fixture {
         for outcome in self.subscriber(name).nack(&ids).await.unwrap().durable().await.unwrap() {
             outcome.unwrap();
         }
+    }
+
+    /// Reports and waits until that is durable.
+    pub(crate) async fn report(&self, name: &str, reports: &[AttemptReport]) -> Vec<broker::Outcome> {
+        self.subscriber(name).report(reports).await.unwrap().durable().await.unwrap()
+    }
+
+    /// One message and what comes of it.
+    pub(crate) async fn report_one(
+        &self,
+        name: &str,
+        delivery: &Delivery,
+        verdict: AttemptVerdict,
+        class: AttemptClass,
+    ) -> broker::Outcome {
+        self.report(name, &[report(delivery, verdict, class)]).await[0]
+    }
+
+    /// The only message that can be leased at the moment.
+    pub(crate) async fn take_one(&self, name: &str) -> Delivery {
+        let mut taken = self.take(name).await;
+        assert_eq!(taken.len(), 1, "{taken:?}");
+        taken.remove(0)
+    }
+
+    pub(crate) fn status(&self, name: &str) -> EndpointStatus {
+        self.broker.subscription(&sub(name)).unwrap().endpoint.unwrap()
     }
 
     /// Moves the clock and lets everything happen that is due by then.
@@ -166,4 +199,23 @@ pub(crate) fn no_backoff() -> SubscriptionSettings {
         ..types::ExponentialBackoff::default()
     };
     SubscriptionSettings { retry: types::RetryPolicy::Exponential(none), ..SubscriptionSettings::default() }
+}
+
+/// With a push endpoint.
+pub(crate) fn pushed(endpoint: &str) -> SubscriptionSettings {
+    let push = types::push::PushSettings { endpoint: endpoint.to_owned(), ..Default::default() };
+    SubscriptionSettings { push: Some(Arc::new(push)), ..no_backoff() }
+}
+
+/// One of the attempts that tests report.
+pub(crate) fn attempt(number: u32, class: AttemptClass) -> Attempt {
+    let started_at = Timestamp::from_millis(1_000_000 + u64::from(number));
+    let status = (class != AttemptClass::Timeout).then_some(503);
+    let latency = Duration::from_millis(7);
+    Attempt { number, started_at, latency, status, class, response: b"no".to_vec(), error: String::new() }
+}
+
+pub(crate) fn report(delivery: &Delivery, verdict: AttemptVerdict, class: AttemptClass) -> AttemptReport {
+    let attempt = Some(attempt(delivery.attempt, class));
+    AttemptReport { ack_id: delivery.ack_id, verdict, attempt }
 }

@@ -8,6 +8,7 @@ mod lease;
 mod memory;
 mod model;
 mod ordering;
+mod report;
 mod restore;
 mod retry;
 mod seek;

@@ -4,6 +4,9 @@ mod attempt;
 mod endpoint;
 mod secret;
 mod settings;
+mod signing;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 pub use attempt::{Attempt, AttemptClass, AttemptReport, AttemptVerdict};
@@ -13,3 +16,4 @@ pub use settings::{
     Authentication, BreakerSettings, ClientCertificate, ContentMode, ErrorAction, ErrorRule, PushSettings,
     StatusRange,
 };
+pub use signing::SigningSecret;

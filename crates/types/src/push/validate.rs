@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Authentication, BreakerSettings, ContentMode, ErrorRule, PushSettings, StatusRange};
+use super::{
+    Authentication, BreakerSettings, ContentMode, ErrorRule, PushSettings, SigningSecret, StatusRange,
+};
 use crate::{Invalid, limits};
 
 /// Headers that belong to the request itself, to the content modes or to the connection.
 const OURS: &[&str] = &[
+    "accept-encoding",
     "authorization",
     "connection",
     "content-length",
@@ -52,6 +55,10 @@ impl PushSettings {
             length("trusted_certificates", trusted, 1, limits::PUSH_PEM_BYTES)?;
         }
         at_most("signing_secrets", self.signing_secrets.len(), limits::PUSH_SIGNING_SECRETS)?;
+        for (index, secret) in self.signing_secrets.iter().enumerate() {
+            SigningSecret::parse(secret.reveal())
+                .map_err(|why| Invalid::new(format!("signing_secrets[{index}]"), why))?;
+        }
         within(
             "request_timeout",
             self.request_timeout,
@@ -208,7 +215,12 @@ fn at_most(field: &str, found: usize, limit: usize) -> Result<(), Invalid> {
 }
 
 /// Not a number is in no range.
-fn within<T: PartialOrd + std::fmt::Debug>(field: &str, value: T, least: T, most: T) -> Result<(), Invalid> {
+fn within<T: PartialOrd + Copy + std::fmt::Debug>(
+    field: &str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<(), Invalid> {
     if value >= least && value <= most {
         return Ok(());
     }

@@ -22,6 +22,8 @@
 //! - First deliveries: a seek, or a restart, forgets what was delivered; a restart moves the mark without a record.
 //! - Failures: one attempt too many; a nack's own delay is ignored; a second failure keeps the first wait; a drop
 //!   counts no failed attempt.
+//! - Reports: a late success settles what is leased, or what has other failures, or one of an earlier process; a wait that was asked for
+//!   is shorter; a rejected message is tried again; a released one is ready at once, or loses its key.
 //! - Time: more messages than the limit; a timer that was set twice fires twice; a stale timer stays first; a
 //!   message that was leased once never expires; one past its life fails when its lease ends; a paused queue wakes
 //!   its consumers.

@@ -1,7 +1,7 @@
 //! The model: every message ever published, in a list. Slow and short, to be right at a glance.
 
 use queue::{Ask, Counts, DeadLetter, ExpiryReason, Failure, LeaseError, LeaseRef, Offer, Record};
-use types::{ExhaustedAction, LeaseId, Sequence, SubscriptionSettings, Timestamp};
+use types::{ExhaustedAction, LeaseId, Sequence, SubscriptionSettings, Timestamp, push::AttemptVerdict};
 
 use super::op;
 
@@ -13,6 +13,8 @@ pub(crate) struct Message {
     pub(crate) dead: Option<DeadLetter>,
     pub(crate) failures: Vec<Failure>,
     retry_at: Timestamp,
+    /// A worker gave it back, not to be delivered before.
+    released_until: Option<Timestamp>,
     pub(crate) lease: Option<(LeaseId, Timestamp)>,
     /// By this process, since the last seek.
     delivered: bool,
@@ -30,6 +32,8 @@ pub(crate) struct Model {
     pub(crate) delivered_below: Sequence,
     pub(crate) fence: LeaseId,
     pub(crate) last_lease: Option<LeaseId>,
+    /// No lease of this process is below.
+    pub(crate) first_lease: LeaseId,
     /// When the queue was last told the time by a lease.
     pub(crate) seen: Timestamp,
     /// Only the totals.
@@ -48,6 +52,7 @@ impl Model {
             delivered_below: cursor,
             fence: LeaseId(0),
             last_lease: None,
+            first_lease: LeaseId(1 << 40),
             seen: Timestamp::EPOCH,
             totals: Counts::default(),
         }
@@ -60,6 +65,7 @@ impl Model {
             dead: None,
             failures: Vec::new(),
             retry_at: Timestamp::EPOCH,
+            released_until: None,
             lease: None,
             delivered: false,
         });
@@ -134,17 +140,55 @@ impl Model {
         if claim.lease < self.fence {
             return Err(LeaseError::FencedBySeek);
         }
-        if let Some(message) = self.in_window(claim.sequence) {
-            return match message.lease {
-                None => Err(LeaseError::Expired),
-                Some((lease, _)) if lease != claim.lease => Err(LeaseError::Superseded),
-                Some((_, deadline)) if deadline <= now => Err(LeaseError::Expired),
-                Some(_) => Ok(()),
-            };
+        let Some(message) = self.in_window(claim.sequence) else { return self.check_outside(claim) };
+        match message.lease {
+            None => Err(LeaseError::Expired),
+            Some((lease, _)) if lease != claim.lease => Err(LeaseError::Superseded),
+            Some((_, deadline)) if deadline <= now => Err(LeaseError::Expired),
+            Some(_) => Ok(()),
         }
+    }
+
+    /// Whether a success that comes after its attempt was counted as failed settles the message.
+    fn check_late(&self, claim: LeaseRef, failed_attempts: u32) -> Result<(), LeaseError> {
+        if claim.lease < self.fence {
+            return Err(LeaseError::FencedBySeek);
+        }
+        let Some(message) = self.in_window(claim.sequence) else { return self.check_outside(claim) };
+        let failures = message.failures.len() as u32;
+        if message.lease.is_some() || failures == 0 || failures != failed_attempts {
+            return Err(LeaseError::Superseded);
+        }
+        let of_this_process = claim.lease >= self.first_lease;
+        if of_this_process { Ok(()) } else { Err(LeaseError::Expired) }
+    }
+
+    fn check_outside(&self, claim: LeaseRef) -> Result<(), LeaseError> {
         let known = self.messages.iter().find(|m| m.offer.sequence == claim.sequence);
         let settled = claim.sequence < self.cursor || known.is_some_and(|m| !m.is_open());
         Err(if settled { LeaseError::AlreadySettled } else { LeaseError::Expired })
+    }
+
+    /// The outcomes of several reports in one call.
+    pub(crate) fn check_reports(
+        &self,
+        now: Timestamp,
+        reports: &[(LeaseRef, AttemptVerdict)],
+    ) -> Vec<Result<(), LeaseError>> {
+        let check = |(claim, verdict): &(LeaseRef, AttemptVerdict)| match verdict {
+            AttemptVerdict::AcknowledgeLate { failed_attempts } => self.check_late(*claim, *failed_attempts),
+            _ => self.check(now, *claim),
+        };
+        let mut held = Vec::new();
+        let once = |report: &(LeaseRef, AttemptVerdict)| {
+            check(report)?;
+            if held.contains(&report.0.sequence) {
+                return Err(LeaseError::AlreadySettled);
+            }
+            held.push(report.0.sequence);
+            Ok(())
+        };
+        reports.iter().map(once).collect()
     }
 
     /// The outcomes of several claims in one call.
@@ -162,11 +206,12 @@ impl Model {
         self.find(claim.sequence).lease = Some((claim.lease, deadline));
     }
 
-    pub(crate) fn release(&mut self, claim: LeaseRef) {
+    pub(crate) fn release(&mut self, claim: LeaseRef, until: Option<Timestamp>) {
         let held =
             self.in_window(claim.sequence).and_then(|m| m.lease).is_some_and(|(id, _)| id == claim.lease);
         if held {
             self.find(claim.sequence).lease = None;
+            self.find(claim.sequence).released_until = until;
         }
     }
 
@@ -178,15 +223,16 @@ impl Model {
     }
 
     /// A failed attempt; `record` is what the queue decided, which must be one of what is allowed.
-    pub(crate) fn fail(&mut self, record: &Record, at: Timestamp, delay: Option<u64>) -> Sequence {
+    pub(crate) fn fail(&mut self, record: &Record, at: Timestamp, next: Next) -> Sequence {
         let sequence = subject(record);
-        let exhausted = self.find(sequence).failures.len() as u32 + 1 >= self.settings.attempts();
+        let spent = self.find(sequence).failures.len() as u32 + 1 >= self.settings.attempts();
+        let exhausted = spent || next == Next::Never;
         let action = exhausted.then_some(self.settings.when_exhausted);
         self.totals.failed_attempts += 1;
         match record {
             Record::AttemptFailed { failure, retry_at, .. } => {
                 assert_eq!(action, None, "an exhausted message is not tried again");
-                assert_wait(retry_at.since(at).as_millis() as u64, delay);
+                assert_wait(retry_at.since(at).as_millis() as u64, next);
                 self.find(sequence).fail(*failure, at);
                 self.find(sequence).retry_at = *retry_at;
             }
@@ -254,6 +300,7 @@ impl Model {
         for message in &mut self.messages {
             message.settled = message.dead.is_none() && message.offer.sequence < to;
             message.lease = None;
+            message.released_until = None;
             message.delivered = false;
             if message.dead.is_none() {
                 message.failures.clear();
@@ -268,9 +315,11 @@ impl Model {
         }
     }
 
-    pub(crate) fn crash(&mut self) {
+    pub(crate) fn crash(&mut self, boot: u32) {
+        self.first_lease = LeaseId(u64::from(boot) << 40);
         for message in &mut self.messages {
             message.lease = None;
+            message.released_until = None;
             message.delivered = false;
         }
         self.cursor = self.durable_cursor;
@@ -294,7 +343,7 @@ impl Model {
                 counts.waiting_for_key += 1;
             } else if message.rests_until() <= now {
                 counts.ready += 1;
-            } else if message.failures.is_empty() {
+            } else if message.failures.is_empty() && message.released_until.is_none() {
                 counts.delayed += 1;
             } else {
                 counts.backing_off += 1;
@@ -332,10 +381,26 @@ pub(crate) fn subject(record: &Record) -> Sequence {
     }
 }
 
-fn assert_wait(wait: u64, asked: Option<u64>) {
-    match asked {
-        Some(asked) => assert_eq!(wait, asked, "the asked delay is the wait"),
-        None => assert!(wait <= op::LONGEST_WAIT, "the wait is at most the longest backoff"),
+/// What is asked of the next attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    Policy,
+    After(u64),
+    NotBefore(u64),
+    Never,
+}
+
+fn assert_wait(wait: u64, next: Next) {
+    match next {
+        Next::After(asked) => assert_eq!(wait, asked, "the asked delay is the wait"),
+        Next::NotBefore(least) => {
+            assert!(
+                wait >= least && wait <= least.max(op::LONGEST_WAIT),
+                "the wait is at least what was asked"
+            );
+        }
+        Next::Policy => assert!(wait <= op::LONGEST_WAIT, "the wait is at most the longest backoff"),
+        Next::Never => panic!("a rejected message is tried again"),
     }
 }
 
@@ -344,6 +409,7 @@ impl Message {
         assert_eq!(failure.at, at);
         self.failures.push(failure);
         self.lease = None;
+        self.released_until = None;
     }
 
     fn bury(&mut self, at: Timestamp) {
@@ -357,6 +423,7 @@ impl Message {
     }
 
     fn rests_until(&self) -> Timestamp {
-        if self.failures.is_empty() { self.offer.deliver_at } else { self.retry_at }
+        let rests = if self.failures.is_empty() { self.offer.deliver_at } else { self.retry_at };
+        self.released_until.map_or(rests, |until| until.max(rests))
     }
 }

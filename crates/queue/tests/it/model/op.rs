@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::{collection::vec, option, prelude::*, sample::Index};
 use types::{
     BackoffShape, ExhaustedAction, ExponentialBackoff, PhasedBackoff, RetryPolicy, SubscriptionSettings,
+    push::AttemptVerdict,
 };
 
 /// No backoff that [`settings`] draws is longer.
@@ -26,6 +27,7 @@ pub(crate) enum Op {
     Nack(Vec<(Pick, Option<u64>)>),
     Extend(Pick, u64),
     Release(Pick),
+    Report(Vec<(Pick, AttemptVerdict)>),
     Advance(u64),
     Due {
         limit: usize,
@@ -80,6 +82,7 @@ fn operation() -> impl Strategy<Value = Op> {
         8 => vec((pick(), option::weighted(0.3, 0_u64..60)), 0..5).prop_map(Op::Nack),
         2 => (pick(), 0_u64..60).prop_map(|(pick, by)| Op::Extend(pick, by)),
         2 => pick().prop_map(Op::Release),
+        8 => vec((pick(), verdict()), 0..5).prop_map(Op::Report),
         8 => (1_u64..60).prop_map(Op::Advance),
         6 => prop_oneof![Just(usize::MAX), 0_usize..4].prop_map(|limit| Op::Due { limit }),
         1 => any::<Index>().prop_map(Op::Seek),
@@ -108,6 +111,17 @@ fn pick() -> impl Strategy<Value = Pick> {
     let twist =
         prop_oneof![10 => Just(Twist::None), 1 => Just(Twist::OtherLease), 1 => Just(Twist::OtherMessage)];
     (prop_oneof![4 => 0_usize..4, 1 => 0_usize..40], twist).prop_map(|(back, twist)| Pick { back, twist })
+}
+
+fn verdict() -> impl Strategy<Value = AttemptVerdict> {
+    prop_oneof![
+        2 => Just(AttemptVerdict::Acknowledge),
+        3 => (0_u32..4).prop_map(|failed_attempts| AttemptVerdict::AcknowledgeLate { failed_attempts }),
+        4 => option::weighted(0.5, 0_u64..60)
+            .prop_map(|wait| AttemptVerdict::Retry { at_least: wait.map(Duration::from_millis) }),
+        1 => Just(AttemptVerdict::Reject),
+        3 => (0_u64..60).prop_map(|after| AttemptVerdict::Release { after: Duration::from_millis(after) }),
+    ]
 }
 
 pub(crate) fn settings(ordered: bool) -> impl Strategy<Value = SubscriptionSettings> {

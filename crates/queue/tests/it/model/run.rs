@@ -1,20 +1,29 @@
 //! Does each operation to the queue, as a broker would, and to the model, and compares.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use proptest::sample::Index;
-use queue::{Ask, ExpiryReason, LeaseRef, Offer, Queue, Record, Snapshot};
-use types::{KeyHash, LeaseId, Sequence, SubscriptionSettings, Timestamp};
+use queue::{Ask, ExpiryReason, FailureCause, LeaseRef, Offer, Queue, Record, Report, Snapshot};
+use types::{
+    KeyHash, LeaseId, Sequence, SubscriptionSettings, Timestamp,
+    push::{AttemptClass, AttemptVerdict},
+};
 
 use super::{
     audit::Audit,
-    naive::{Model, subject},
+    naive::{Model, Next, subject},
     op::{Op, Pick, Publish, Twist},
 };
 use crate::support::UID;
 
 /// Where the subscription begins.
 const START: Sequence = 5;
+
+/// Of every failure that is reported.
+const CAUSE: FailureCause = FailureCause::Push { class: AttemptClass::Retryable, status: Some(503) };
 
 pub(crate) struct Run {
     queue: Queue,
@@ -56,6 +65,7 @@ impl Run {
             Op::Nack(picks) => self.nack(picks),
             Op::Extend(pick, by) => self.extend(pick, *by),
             Op::Release(pick) => self.release(pick),
+            Op::Report(reports) => self.report(reports),
             Op::Advance(by) => self.now = self.now.plus(Duration::from_millis(*by)),
             Op::Due { limit } => self.due(*limit),
             Op::Seek(to) => self.seek(to),
@@ -178,7 +188,8 @@ impl Run {
             let sequence = subject(&record);
             let (_, delay) =
                 asked.iter().find(|(claim, _)| claim.sequence == sequence && self.holds(*claim)).unwrap();
-            assert_eq!(self.model.fail(&record, self.now, *delay), sequence);
+            let next = delay.map_or(Next::Policy, Next::After);
+            assert_eq!(self.model.fail(&record, self.now, next), sequence);
             self.write(record);
         }
     }
@@ -201,7 +212,44 @@ impl Run {
     fn release(&mut self, pick: &Pick) {
         let claim = self.claim(pick);
         self.queue.release(claim);
-        self.model.release(claim);
+        self.model.release(claim, None);
+    }
+
+    fn report(&mut self, picks: &[(Pick, AttemptVerdict)]) {
+        let asked: Vec<_> = picks.iter().map(|(pick, verdict)| (self.claim(pick), *verdict)).collect();
+        let expected = self.model.check_reports(self.now, &asked);
+        let before = self.queue.snapshot();
+        let reports =
+            asked.iter().map(|(claim, verdict)| Report { claim: *claim, verdict: *verdict, cause: CAUSE });
+        let mut outcomes = Vec::new();
+        let decided = self.queue.decide_report(self.now, &reports.collect::<Vec<_>>(), &mut outcomes);
+        assert_eq!(before, self.queue.snapshot(), "deciding changes nothing");
+        assert_eq!(outcomes, expected, "the outcomes of {asked:?}");
+        let held = asked.iter().zip(&expected).filter(|(_, outcome)| outcome.is_ok());
+        let mut held: BTreeMap<_, _> = held.map(|((claim, verdict), _)| (claim.sequence, *verdict)).collect();
+        for record in decided.records {
+            if let Record::Settled { sequences } = &record {
+                assert!(sequences.is_sorted(), "settled messages ascend");
+                for sequence in sequences {
+                    let verdict = held.remove(sequence);
+                    use AttemptVerdict::{Acknowledge, AcknowledgeLate};
+                    assert!(matches!(verdict, Some(Acknowledge | AcknowledgeLate { .. })), "{verdict:?}");
+                    self.model.settle(*sequence);
+                    self.model.totals.acked += 1;
+                }
+            } else {
+                let next = next_of(held.remove(&subject(&record)).unwrap());
+                self.model.fail(&record, self.now, next);
+            }
+            self.write(record);
+        }
+        for (claim, until) in decided.releases {
+            let verdict = held.remove(&claim.sequence).unwrap();
+            assert_eq!(verdict, AttemptVerdict::Release { after: until.since(self.now) });
+            self.queue.release_until(claim, until);
+            self.model.release(claim, Some(until));
+        }
+        assert!(held.is_empty(), "nothing came of {held:?}");
     }
 
     fn due(&mut self, limit: usize) {
@@ -219,7 +267,7 @@ impl Run {
                     }
                 }
                 failure => {
-                    let sequence = self.model.fail(failure, self.now, None);
+                    let sequence = self.model.fail(failure, self.now, Next::Policy);
                     assert!(failed.contains(&sequence), "the lease of {sequence} has not run out");
                     assert!(seen.insert(sequence));
                 }
@@ -298,7 +346,7 @@ impl Run {
         assert_eq!(caught_up.snapshot(), live, "recovery and reading on give the same durable state");
 
         self.queue = self.recovered();
-        self.model.crash();
+        self.model.crash(self.boot);
     }
 
     /// From the checkpoint, or from nothing, and the records since.
@@ -347,5 +395,16 @@ impl Run {
         assert_eq!(queue.settled_ahead_below(START + 9), ahead, "what is settled ahead");
         let dead = model.messages.iter().filter_map(|m| m.dead.as_ref().map(|dead| (m.offer.sequence, dead)));
         assert!(queue.dead_letters().eq(dead), "the dead letters");
+    }
+}
+
+/// What a verdict asks of the next attempt.
+fn next_of(verdict: AttemptVerdict) -> Next {
+    match verdict {
+        AttemptVerdict::Retry { at_least } => {
+            at_least.map_or(Next::Policy, |wait| Next::NotBefore(wait.as_millis() as u64))
+        }
+        AttemptVerdict::Reject => Next::Never,
+        other => panic!("{other:?} is no failure"),
     }
 }

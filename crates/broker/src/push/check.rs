@@ -1,0 +1,126 @@
+//! Looking at an endpoint before a subscription gets it: the guard's business for those on the network, the broker's for topics.
+
+use std::{fmt, pin::Pin, sync::Arc};
+
+use tokio::sync::MutexGuard;
+use types::{Invalid, SubscriptionSettings, TopicName, push::PushSettings};
+
+use super::PushRole;
+use crate::{Broker, handle::Inner};
+
+/// Topics of a circle that are named when it is refused.
+const NAMED: usize = 8;
+
+/// Looks at an endpoint when someone names it: whether it may be connected to, and whether it can. Is not asked about topics.
+pub trait CheckEndpoint: Send + Sync + fmt::Debug {
+    /// The error's field is a path from the push settings.
+    fn check<'a>(
+        &'a self,
+        push: &'a PushSettings,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Invalid>> + Send + 'a>>;
+}
+
+/// What is known of the endpoint that one call brings. To be kept until the endpoint is recorded and listed.
+#[derive(Default)]
+pub(crate) struct EndpointCheck<'a> {
+    /// The guard has let these settings pass.
+    passed: Option<Arc<PushSettings>>,
+    /// Nobody else changes who forwards to whom.
+    forwarding: Option<MutexGuard<'a, ()>>,
+}
+
+impl Broker {
+    /// Has every endpoint looked at from now on when a subscription is created with it or changed to it.
+    pub fn guard_endpoints(&self, guard: Arc<dyn CheckEndpoint>) {
+        *self.inner.shared.endpoints.guard.write() = Some(guard);
+    }
+}
+
+impl Inner {
+    /// Asks the guard about the endpoint in the settings, if there is one on the network. To be called outside all locks.
+    ///
+    /// # Errors
+    /// The guard does not let it pass.
+    pub(crate) async fn ask_guard(&self, settings: &SubscriptionSettings) -> Result<(), Invalid> {
+        let Some(push) = &settings.push else { return Ok(()) };
+        let guard = self.shared.endpoints.guard.read().clone();
+        match guard.filter(|_| PushRole::of(push) == PushRole::Deliverer) {
+            Some(guard) => guard.check(push).await.map_err(|invalid| invalid.within("settings.push")),
+            None => Ok(()),
+        }
+    }
+
+    /// Looks at the topic to which a new subscription forwards, if it does. What it gives is to be kept until the subscription is listed.
+    ///
+    /// # Errors
+    /// It is not for this subscription.
+    pub(crate) async fn check_new_forward(
+        &self,
+        topic: &TopicName,
+        settings: &SubscriptionSettings,
+    ) -> Result<Option<MutexGuard<'_, ()>>, Invalid> {
+        let Some(target) = target(settings)? else { return Ok(None) };
+        let forwarding = self.shared.endpoints.forwarding.lock().await;
+        self.check_forward(topic, &target)?;
+        Ok(Some(forwarding))
+    }
+
+    /// Looks at the endpoint that changed settings bring, if it is not the one in force.
+    ///
+    /// # Errors
+    /// It is not for this subscription.
+    pub(crate) async fn check_endpoint<'a>(
+        &'a self,
+        topic: &TopicName,
+        before: Option<&PushSettings>,
+        settings: &SubscriptionSettings,
+        check: &mut EndpointCheck<'a>,
+    ) -> Result<(), Invalid> {
+        let Some(push) = settings.push.as_ref().filter(|push| before != Some(push)) else { return Ok(()) };
+        let Some(target) = target(settings)? else {
+            if check.passed.as_ref() != Some(push) {
+                self.ask_guard(settings).await?;
+                check.passed = Some(push.clone());
+            }
+            return Ok(());
+        };
+        if before.is_some_and(|before| !before.is_elsewhere(push)) {
+            return Ok(());
+        }
+        if check.forwarding.is_none() {
+            check.forwarding = Some(self.shared.endpoints.forwarding.lock().await);
+        }
+        self.check_forward(topic, &target)
+    }
+
+    /// What the subscription forwards to at present is no part of a circle that ends at its own topic, so it need not be left out.
+    fn check_forward(&self, topic: &TopicName, target: &TopicName) -> Result<(), Invalid> {
+        let refused = |reason: String| Err(Invalid::new("settings.push.endpoint", reason));
+        if topic == target {
+            return refused(format!("is the subscription's own topic, {topic}"));
+        }
+        if self.topic(target).is_err() {
+            return refused(format!("there is no topic {target}"));
+        }
+        match self.shared.endpoints.way(target, topic) {
+            Some(way) => refused(format!("messages would go round in a circle: {}", circle(topic, &way))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The topic that the settings forward to, if they do.
+fn target(settings: &SubscriptionSettings) -> Result<Option<TopicName>, Invalid> {
+    let target = settings.push.as_ref().map_or(Ok(None), |push| push.topic());
+    target.map_err(|invalid| invalid.within("settings.push"))
+}
+
+/// `way` leads back to `topic`.
+fn circle(topic: &TopicName, way: &[TopicName]) -> String {
+    let left_out = way.len().saturating_sub(NAMED + 1);
+    let mut names: Vec<_> = std::iter::once(topic).chain(way).map(ToString::to_string).collect();
+    if left_out > 0 {
+        names.splice(NAMED..NAMED + left_out, [format!("({left_out} more)")]);
+    }
+    names.join(" → ")
+}
