@@ -156,6 +156,7 @@ impl From<SettleError> for BackendError {
         match error {
             // Ack IDs of another are those of the one before.
             SettleError::NotFound(_) | SettleError::OtherSubscription { .. } => Self::Gone,
+            SettleError::Invalid(invalid) => Self::Refused(invalid.to_string()),
             error @ SettleError::Unavailable(_) => Self::Unavailable(error.to_string()),
         }
     }
