@@ -244,7 +244,6 @@ impl<'a, B: Backend, C: Carrier> Task<'a, B, C> {
         if now >= ending.until {
             self.cut.cancel();
         }
-        self.late.clear();
         None
     }
 

@@ -246,6 +246,27 @@ async fn an_endpoint_that_asks_for_a_pause_is_left_alone_for_as_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pause_holds_for_messages_that_come_in_it() {
+    let running = Running::start(
+        |_| {},
+        |sequence, attempt| match (sequence, attempt) {
+            (11, 1) => reply(503, 100).retry_after(30),
+            _ => reply(200, 1),
+        },
+    );
+    running.queue.publish(10);
+    running.settle().await;
+    running.queue.publish(1);
+    // By then it waits for more beside the request that is under way.
+    pass(millis(200)).await;
+    assert_eq!(running.carry.count(), 11);
+    running.queue.publish(10);
+    pass(millis(29_500)).await;
+    assert_eq!((running.carry.count(), running.queue.leased()), (11, 0));
+    running.settle().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_endpoint_that_is_gone_is_disabled_and_keeps_its_messages() {
     let running =
         Running::start(|_| {}, |sequence, _| if sequence == 5 { reply(410, 5) } else { reply(200, 10) });

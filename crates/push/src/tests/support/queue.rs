@@ -5,7 +5,6 @@ use std::{
 };
 
 use broker::{Delivery, LeaseError, Outcome};
-use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::{
     sync::Notify,
@@ -258,6 +257,6 @@ fn delivery(uid: SubscriptionUid, sequence: u64, lease: u64, attempt: u32) -> De
         deadline: Timestamp::EPOCH,
         attempt,
         first_delivery: attempt == 1,
-        payload: Bytes::from_static(&[0; BYTES as usize]),
+        payload: vec![0; usize::try_from(BYTES).unwrap()].into(),
     }
 }
