@@ -79,6 +79,6 @@ impl Admin {
         request: &v1::GetSubscriptionStatsRequest,
     ) -> Result<v1::GetSubscriptionStatsResponse, Refusal> {
         let name = check::subscription("name", &request.name)?;
-        Ok(stats::subscription(&name, self.broker.subscription_stats(&name).await?))
+        Ok(stats::subscription(&name, &self.broker.subscription_stats(&name).await?))
     }
 }

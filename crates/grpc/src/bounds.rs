@@ -33,6 +33,16 @@ use crate::{
 const MESSAGE: usize = 256;
 const ATTRIBUTE: usize = 128;
 const TEXT: usize = 32;
+/// What a push worker says of an attempt, or of an endpoint.
+const REPORT: usize = 512;
+
+/// What repeats in push settings: name, tag, limit, and what one takes beside its bytes.
+const PUSH: &[(&str, u32, usize, usize)] = &[
+    ("headers", 3, limits::PUSH_HEADERS, ATTRIBUTE),
+    ("signing_secrets", 7, limits::PUSH_SIGNING_SECRETS, TEXT),
+    ("error_rules", 12, limits::PUSH_ERROR_RULES, TEXT),
+    ("signing_keys", 14, limits::PUSH_SIGNING_SECRETS, ATTRIBUTE),
+];
 
 /// Why a request is not decoded.
 pub(crate) enum Fault {
@@ -180,6 +190,38 @@ fn settlements(bytes: &[u8]) -> Result<usize, Fault> {
     Ok((total + 2 * (nacks + extensions)) * TEXT)
 }
 
+/// How many fields there are with the last tag of the path, in all those with the tags before it.
+fn number_below(bytes: &[u8], path: &[u32]) -> Result<usize, Unreadable> {
+    match path {
+        [] => Ok(0),
+        [tag] => number_of(bytes, *tag),
+        [outer, rest @ ..] => {
+            tagged(bytes, *outer).try_fold(0, |count, part| Ok(count + number_below(part?, rest)?))
+        }
+    }
+}
+
+/// What repeats in `push`, tag 10, of the settings.
+fn push(bytes: &[u8], settings: u32) -> Result<usize, Fault> {
+    let mut weight = 0;
+    for (name, tag, limit, size) in PUSH {
+        let count = number_below(bytes, &[settings, 10, *tag])?;
+        if count > *limit {
+            let why = format_args!("there are {count}, the limit is {limit}");
+            return Err(Refusal::field(format_args!("settings.push.{name}"), why).into());
+        }
+        weight += count * size;
+    }
+    Ok(weight)
+}
+
+/// `reports` of a push worker.
+fn reports(bytes: &[u8], tag: u32, limit: usize) -> Result<usize, Fault> {
+    let count = number_of(bytes, tag)?;
+    check::length("reports", count.max(1), 1..=limit)?;
+    Ok(count * REPORT)
+}
+
 /// The labels of the settings.
 fn labels(bytes: &[u8], settings: u32, labels: u32) -> Result<usize, Fault> {
     let (_, count) = number_within(bytes, settings, labels)?;
@@ -218,9 +260,11 @@ bounded! {
     StreamingPullRequest, "acks": settlements;
     TestFilterRequest, "message": one_message;
     CreateTopicRequest, "request": |bytes| labels(bytes, 2, 4);
-    CreateSubscriptionRequest, "request": |bytes| labels(bytes, 3, 8);
+    CreateSubscriptionRequest, "request": |bytes| Ok(labels(bytes, 3, 8)? + push(bytes, 3)?);
     UpdateTopicRequest, "request": |bytes| Ok(labels(bytes, 2, 4)? + paths(bytes)?);
-    UpdateSubscriptionRequest, "request": |bytes| Ok(labels(bytes, 2, 8)? + paths(bytes)?);
+    UpdateSubscriptionRequest, "request": |bytes| Ok(labels(bytes, 2, 8)? + push(bytes, 2)? + paths(bytes)?);
+    ReportAttemptsRequest, "reports": |bytes| reports(bytes, 2, limits::ATTEMPT_REPORTS);
+    ReportEndpointsRequest, "reports": |bytes| reports(bytes, 1, limits::PUSH_ENDPOINT_PAGE);
 }
 
 #[cfg(test)]

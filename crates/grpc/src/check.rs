@@ -42,9 +42,7 @@ pub(crate) fn text(
     limit: usize,
     charset: Charset,
 ) -> Result<(), Refusal> {
-    if value.len() > limit {
-        return Err(Refusal::field(path, format_args!("has {} bytes, the limit is {limit}", value.len())));
-    }
+    bytes(&path, value.as_bytes(), limit)?;
     match value.chars().find(|c| !charset.allows(*c)) {
         Some(c) => Err(Refusal::field(
             path,
@@ -52,6 +50,14 @@ pub(crate) fn text(
         )),
         None => Ok(()),
     }
+}
+
+/// At most `limit` bytes.
+pub(crate) fn bytes(path: impl fmt::Display, value: &[u8], limit: usize) -> Result<(), Refusal> {
+    if value.len() <= limit {
+        return Ok(());
+    }
+    Err(Refusal::field(path, format_args!("has {} bytes, the limit is {limit}", value.len())))
 }
 
 /// A count that stands for its default when it is zero.
@@ -115,6 +121,19 @@ pub(crate) fn ack_ids(texts: &[String]) -> Result<Vec<AckId>, Refusal> {
 /// One ack ID.
 pub(crate) fn ack_id(path: impl fmt::Display, text: &str) -> Result<AckId, Refusal> {
     text.parse().map_err(|_| Refusal::field(path, "is no ack ID that this broker gave out"))
+}
+
+/// The token that an endpoint confirms with. It is no secret any more once it is wrong, but nothing shows it.
+pub(crate) fn confirmation_token(path: impl fmt::Display, text: &str) -> Result<(), Refusal> {
+    let base64 = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if base64 && text.len() == limits::CONFIRMATION_TOKEN_CHARS {
+        return Ok(());
+    }
+    let why = format_args!(
+        "must be the {} characters that the endpoint got (base64url)",
+        limits::CONFIRMATION_TOKEN_CHARS
+    );
+    Err(Refusal::field(path, why))
 }
 
 /// An ack ID that some other subscription gave out.

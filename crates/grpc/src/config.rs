@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use types::{Invalid, limits};
+use types::{Invalid, limits, push::Secret};
 
 const KIB: u32 = 1 << 10;
 const MIB: u32 = 1 << 20;
@@ -45,6 +45,8 @@ pub struct Config {
     pub settle_grace: Duration,
     /// At shutdown, how long calls under way may take to end. At least `settle_grace`, at most 1 h, default 25 s.
     pub drain_timeout: Duration,
+    /// What lets push workers of other processes in. 16 to 4,096 visible ASCII characters; default none, which lets nobody in.
+    pub worker_token: Option<Secret>,
 }
 
 impl Default for Config {
@@ -66,6 +68,7 @@ impl Default for Config {
             request_timeout: Duration::from_secs(75),
             settle_grace: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(25),
+            worker_token: None,
         }
     }
 }
@@ -92,8 +95,19 @@ impl Config {
         within("request_memory_bytes", self.request_memory_bytes, self.max_request_bytes, 64 << 30)?;
         within("request_timeout", self.request_timeout, limits::PULL_WAIT_MAX + seconds(1), seconds(600))?;
         within("settle_grace", self.settle_grace, seconds(0), seconds(600))?;
-        within("drain_timeout", self.drain_timeout, self.settle_grace, seconds(3_600))
+        within("drain_timeout", self.drain_timeout, self.settle_grace, seconds(3_600))?;
+        self.worker_token.as_ref().map_or(Ok(()), worker_token)
     }
+}
+
+/// Does not say what it is.
+fn worker_token(token: &Secret) -> Result<(), Invalid> {
+    let (text, allowed) = (token.reveal(), limits::PUSH_WORKER_TOKEN_CHARS);
+    if allowed.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    let (least, most) = (allowed.start(), allowed.end());
+    Err(Invalid::new("worker_token", format!("must be {least} to {most} visible ASCII characters")))
 }
 
 fn within<T: Copy + PartialOrd + std::fmt::Debug>(
@@ -124,6 +138,16 @@ mod tests {
         assert_eq!(invalid.to_string(), "max_concurrent_streams: is 0, must be 1 to 10000");
         let config = Config { connection_window_bytes: 64 * KIB, ..Config::default() };
         assert_eq!(config.validate(limits::MESSAGE_BYTES).unwrap_err().field, "connection_window_bytes");
+    }
+
+    #[test]
+    fn a_token_that_is_short_or_no_header_can_carry_is_refused_without_being_shown() {
+        let with = |token: &str| Config { worker_token: Some(Secret::new(token)), ..Config::default() };
+        assert_eq!(with("0123456789abcdef").validate(limits::MESSAGE_BYTES), Ok(()));
+        for bad in ["", "0123456789abcde", "0123456789 abcdef", "0123456789abcdeä", &"x".repeat(4_097)] {
+            let invalid = with(bad).validate(limits::MESSAGE_BYTES).unwrap_err();
+            assert_eq!(invalid.to_string(), "worker_token: must be 16 to 4096 visible ASCII characters");
+        }
     }
 
     #[test]

@@ -68,6 +68,7 @@ fn bulk(path: &str) -> &'static str {
         Some("Publish" | "PublishStream") => "messages",
         Some("Acknowledge" | "Nack" | "ExtendLease") => "ack_ids",
         Some("StreamingPull") => "acks",
+        Some("ReportAttempts" | "ReportEndpoints") => "reports",
         _ => "request",
     }
 }

@@ -46,10 +46,11 @@ async fn follow(reporter: HealthReporter, mut health: watch::Receiver<HealthStat
 }
 
 /// The names for which health is told; the empty one is the server as a whole.
-pub const HEALTH_NAMES: [&str; 6] = [
+pub const HEALTH_NAMES: [&str; 7] = [
     "",
     name::<server::admin_service_server::AdminServiceServer<()>>(),
     PUBLISHER,
+    name::<server::push_service_server::PushServiceServer<()>>(),
     name::<server::subscriber_service_server::SubscriberServiceServer<()>>(),
     name::<server::subscription_service_server::SubscriptionServiceServer<()>>(),
     name::<server::topic_service_server::TopicServiceServer<()>>(),

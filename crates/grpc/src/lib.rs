@@ -33,6 +33,7 @@ mod page;
 mod parts;
 mod publish_stream;
 mod publisher;
+mod push_service;
 mod reason;
 mod refusal;
 mod server;

@@ -2,6 +2,11 @@
 //!
 //! A mask is taken literally. An empty one is refused, because a client that forgot it would reset every setting; a path
 //! that names no setting, or one that is fixed, is refused by its name.
+//!
+//! Push settings have parts that can be named ([`push`]). Of these settings only what is named is looked at, because a client that sends
+//! back what it read has no secrets to send.
+
+mod push;
 
 use prost_types::FieldMask;
 use types::{SubscriptionSettings, TopicSettings};
@@ -13,6 +18,11 @@ pub(crate) const PATHS: usize = 64;
 
 /// The path of a subscription's filter policy.
 const FILTER_POLICY: &str = "filter_policy";
+
+/// The path of a subscription's push settings as a whole.
+const PUSH: &str = "push";
+
+pub(crate) use push::{Named, named as named_push};
 
 /// Takes one setting over from the request's settings.
 type Take<S> = fn(&S, &mut S);
@@ -51,16 +61,17 @@ const SUBSCRIPTION: &[(&str, Take<SubscriptionSettings>)] = &[
     ("expire_unused_after", |given, current| current.expire_unused_after = given.expire_unused_after),
     ("labels", |given, current| current.labels = given.labels.clone()),
     (FILTER_POLICY, |given, current| current.filter = given.filter.clone()),
+    (PUSH, |given, current| current.push = given.push.clone()),
 ];
 
 /// The mask of `UpdateTopic`.
 pub(crate) fn topic(mask: Option<FieldMask>) -> Result<Mask<TopicSettings>, Refusal> {
-    read(mask, TOPIC, &[])
+    read(mask, &[TOPIC], &[])
 }
 
 /// The mask of `UpdateSubscription`.
 pub(crate) fn subscription(mask: Option<FieldMask>) -> Result<Mask<SubscriptionSettings>, Refusal> {
-    read(mask, SUBSCRIPTION, &["ordered"])
+    read(mask, &[SUBSCRIPTION, push::PARTS], &["ordered"])
 }
 
 /// Whether a mask names the filter policy.
@@ -68,27 +79,30 @@ pub(crate) fn names_filter_policy(mask: Option<&FieldMask>) -> bool {
     mask.is_some_and(|mask| mask.paths.iter().any(|path| path == FILTER_POLICY))
 }
 
-fn read<S>(mask: Option<FieldMask>, known: &[(&str, Take<S>)], fixed: &[&str]) -> Result<Mask<S>, Refusal> {
+type Paths<S> = [(&'static str, Take<S>)];
+
+fn read<S>(mask: Option<FieldMask>, known: &[&Paths<S>], fixed: &[&str]) -> Result<Mask<S>, Refusal> {
     let paths = mask.unwrap_or_default().paths;
     check::length("update_mask", paths.len(), 1..=PATHS)?;
     paths.iter().map(|path| find(path, known, fixed)).collect::<Result<_, _>>().map(Mask)
 }
 
-fn find<S>(path: &str, known: &[(&str, Take<S>)], fixed: &[&str]) -> Result<Take<S>, Refusal> {
+fn find<S>(path: &str, known: &[&Paths<S>], fixed: &[&str]) -> Result<Take<S>, Refusal> {
     if fixed.contains(&path) {
         return Err(Refusal::field("update_mask", format_args!("{path:?} is fixed at creation")));
     }
-    known.iter().find(|(name, _)| *name == path).map(|(_, take)| *take).ok_or_else(|| {
-        let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+    let known = || known.iter().copied().flatten();
+    known().find(|(name, _)| *name == path).map(|(_, take)| *take).ok_or_else(|| {
+        let names: Vec<_> = known().map(|(name, _)| *name).collect();
         Refusal::field("update_mask", format_args!("{path:?} is no setting; there are {}", names.join(", ")))
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
 
-    use types::{ExponentialBackoff, RetryPolicy};
+    use types::{ExponentialBackoff, RetryPolicy, push::PushSettings};
 
     use super::*;
 
@@ -139,6 +153,7 @@ mod tests {
                 expire_unused_after: Some(Duration::from_secs(7_200)),
                 labels: [("a".into(), "b".into())].into(),
                 filter: Some(types::FilterPolicy { json: "{}".into(), scope: types::FilterScope::Body }),
+                push: Some(Arc::new(PushSettings::default())),
                 ..SubscriptionSettings::default()
             };
             let mut current = SubscriptionSettings::default();

@@ -26,12 +26,16 @@ pub enum Reason {
     TopicHasBacklog,
     /// The subscription's unread backlog is under as many filter policies as it can be.
     TooManyFilterPolicies,
+    /// The caller is no push worker that the operator lets in.
+    WorkerNotAdmitted,
     /// The broker has as many topics as it takes.
     TooManyTopics,
     /// The topic has as many subscriptions as it takes.
     TooManySubscriptions,
     /// The subscription has as many consumers as it takes.
     TooManyConsumers,
+    /// The broker has as many push workers as it takes.
+    TooManyPushWorkers,
     /// The topic remembers as many deduplication IDs as it can.
     TooManyDeduplicationIds,
     /// Requests that wait take all the memory that they may take.
@@ -61,7 +65,7 @@ pub(crate) enum Worry {
 
 impl Reason {
     /// All of them, in the order of docs/ERRORS.md.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::InvalidField,
         Self::RequestTooLarge,
         Self::UnreadableRequest,
@@ -72,9 +76,11 @@ impl Reason {
         Self::SubscriptionExists,
         Self::TopicHasBacklog,
         Self::TooManyFilterPolicies,
+        Self::WorkerNotAdmitted,
         Self::TooManyTopics,
         Self::TooManySubscriptions,
         Self::TooManyConsumers,
+        Self::TooManyPushWorkers,
         Self::TooManyDeduplicationIds,
         Self::TooManyRequestBytes,
         Self::TopicFull,
@@ -98,9 +104,11 @@ impl Reason {
             Self::SubscriptionExists => "SUBSCRIPTION_EXISTS",
             Self::TopicHasBacklog => "TOPIC_HAS_BACKLOG",
             Self::TooManyFilterPolicies => "TOO_MANY_FILTER_POLICIES",
+            Self::WorkerNotAdmitted => "WORKER_NOT_ADMITTED",
             Self::TooManyTopics => "TOO_MANY_TOPICS",
             Self::TooManySubscriptions => "TOO_MANY_SUBSCRIPTIONS",
             Self::TooManyConsumers => "TOO_MANY_CONSUMERS",
+            Self::TooManyPushWorkers => "TOO_MANY_PUSH_WORKERS",
             Self::TooManyDeduplicationIds => "TOO_MANY_DEDUPLICATION_IDS",
             Self::TooManyRequestBytes => "TOO_MANY_REQUEST_BYTES",
             Self::TopicFull => "TOPIC_FULL",
@@ -119,9 +127,11 @@ impl Reason {
             Self::TopicNotFound | Self::SubscriptionNotFound | Self::MessageNotFound => Code::NotFound,
             Self::TopicExists | Self::SubscriptionExists => Code::AlreadyExists,
             Self::TopicHasBacklog | Self::TooManyFilterPolicies => Code::FailedPrecondition,
+            Self::WorkerNotAdmitted => Code::Unauthenticated,
             Self::TooManyTopics
             | Self::TooManySubscriptions
             | Self::TooManyConsumers
+            | Self::TooManyPushWorkers
             | Self::TooManyDeduplicationIds
             | Self::TooManyRequestBytes
             | Self::TopicFull
@@ -140,7 +150,7 @@ impl Reason {
             | Self::TooManyRequestBytes
             | Self::BrokerDraining
             | Self::RequestTimeout => 1,
-            Self::TopicFull | Self::OutOfSpace | Self::JournalPoisoned => 5,
+            Self::TooManyPushWorkers | Self::TopicFull | Self::OutOfSpace | Self::JournalPoisoned => 5,
             Self::TooManyDeduplicationIds => 10,
             _ => return None,
         };
@@ -180,6 +190,7 @@ mod tests {
             Code::AlreadyExists => "ALREADY_EXISTS",
             Code::FailedPrecondition => "FAILED_PRECONDITION",
             Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+            Code::Unauthenticated => "UNAUTHENTICATED",
             Code::Unavailable => "UNAVAILABLE",
             Code::Internal => "INTERNAL",
             Code::DeadlineExceeded => "DEADLINE_EXCEEDED",

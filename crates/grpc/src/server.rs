@@ -5,7 +5,7 @@ use fanfare_proto::{
     FILE_DESCRIPTOR_SET,
     server::{
         admin_service_server::AdminServiceServer, publisher_service_server::PublisherServiceServer,
-        subscriber_service_server::SubscriberServiceServer,
+        push_service_server::PushServiceServer, subscriber_service_server::SubscriberServiceServer,
         subscription_service_server::SubscriptionServiceServer, topic_service_server::TopicServiceServer,
     },
 };
@@ -16,8 +16,16 @@ use tonic::{
 };
 
 use crate::{
-    Config, CorrelationIds, ServerInfo, admin::Admin, budget::Budget, connections, guard::GuardLayer,
-    health::Reports, publisher::Publisher, subscriber::Subscribers, subscriptions::Subscriptions,
+    Config, CorrelationIds, ServerInfo,
+    admin::Admin,
+    budget::Budget,
+    connections,
+    guard::GuardLayer,
+    health::Reports,
+    publisher::Publisher,
+    push_service::{Admission, Workers},
+    subscriber::Subscribers,
+    subscriptions::Subscriptions,
     topics::Topics,
 };
 
@@ -124,6 +132,7 @@ fn build(
         Publisher { broker: broker.clone(), ids, budget: Budget::new(config.request_memory_bytes) };
     let subscribers = Subscribers { broker: broker.clone(), settle_grace: config.settle_grace };
     let admin = Admin { broker: broker.clone(), info, max_request_bytes: limit };
+    let workers = Workers { broker: broker.clone(), admission: Admission::new(config.worker_token.as_ref()) };
     let mut routes = Routes::builder();
     macro_rules! add {
         ($server:ident, $service:expr) => {
@@ -135,6 +144,7 @@ fn build(
     add!(PublisherServiceServer, publisher);
     add!(SubscriptionServiceServer, Subscriptions(broker.clone()));
     add!(SubscriberServiceServer, subscribers);
+    add!(PushServiceServer, workers);
     add!(AdminServiceServer, admin);
     routes
         .add_service(health)

@@ -1,9 +1,9 @@
 //! The one mapping from the broker's errors to refusals. docs/ERRORS.md says the same for people.
 
 use broker::{
-    ConsumeError, CreateSubscriptionError, CreateTopicError, DeleteTopicError, PublishError, SeekError,
-    SettleError, SubscriptionNotFound, TestFilterError, TopicNotFound, Unavailable, UpdateSubscriptionError,
-    UpdateTopicError,
+    ConfirmError, ConsumeError, CreateSubscriptionError, CreateTopicError, DeleteTopicError, JoinPushError,
+    PublishError, SeekError, SettleError, SubscriptionNotFound, TestFilterError, TopicNotFound, Unavailable,
+    UpdateSubscriptionError, UpdateTopicError,
 };
 use types::Invalid;
 
@@ -113,6 +113,25 @@ impl From<UpdateSubscriptionError> for Refusal {
                 Self::new(Reason::TooManyFilterPolicies, error)
             }
             UpdateSubscriptionError::Unavailable(unavailable) => unavailable.into(),
+        }
+    }
+}
+
+impl From<ConfirmError> for Refusal {
+    fn from(error: ConfirmError) -> Self {
+        match error {
+            ConfirmError::NotFound(missing) => missing.into(),
+            ConfirmError::Invalid(invalid) => invalid.into(),
+            ConfirmError::Unavailable(unavailable) => unavailable.into(),
+        }
+    }
+}
+
+impl From<JoinPushError> for Refusal {
+    fn from(error: JoinPushError) -> Self {
+        match error {
+            JoinPushError::TooMany { .. } => Self::new(Reason::TooManyPushWorkers, error),
+            JoinPushError::Unavailable(unavailable) => unavailable.into(),
         }
     }
 }

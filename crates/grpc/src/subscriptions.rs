@@ -1,12 +1,14 @@
 use broker::{Broker, Page, Updated};
 use fanfare_proto::{server::subscription_service_server::SubscriptionService, undecoded, v1};
+use prost_types::FieldMask;
 use tonic::{Request, Response, Status};
 use types::{SubscriptionName, SubscriptionSettings};
 
 use crate::{
     answer, bounds, check,
     convert::{filter_policy, place, subscription},
-    mask, page,
+    mask::{self, Named},
+    page,
     refusal::Refusal,
     test_filter,
 };
@@ -54,9 +56,9 @@ impl SubscriptionService for Subscriptions {
 
     async fn confirm_subscription(
         &self,
-        _request: Request<v1::ConfirmSubscriptionRequest>,
+        request: Request<v1::ConfirmSubscriptionRequest>,
     ) -> Result<Response<v1::ConfirmSubscriptionResponse>, Status> {
-        todo!()
+        answer("ConfirmSubscription", self.confirm(&request.into_inner()).await)
     }
 
     async fn pause_subscription(
@@ -114,13 +116,34 @@ impl Subscriptions {
         let request = bounds::open(request)?;
         let name = name(&request.name)?;
         let refilters = mask::names_filter_policy(request.update_mask.as_ref());
+        let settings = self.named(&name, request.settings, request.update_mask.as_ref())?;
         let mask = mask::subscription(request.update_mask)?;
-        let given = subscription::settings(request.settings)?;
+        let given = subscription::settings(settings)?;
         let backlog = filter_policy::backlog(request.filter_backlog, refilters)?;
         let change = move |current: &mut SubscriptionSettings| mask.apply(&given, current);
         let Updated { info, left } = self.0.update_subscription(&name, change, backlog).await?;
         let subscription = Some(subscription::to_proto(info));
         Ok(v1::UpdateSubscriptionResponse { subscription, left_backlog: left })
+    }
+
+    /// The settings of an update without what its mask does not name of `push`.
+    fn named(
+        &self,
+        name: &SubscriptionName,
+        given: Option<v1::SubscriptionSettings>,
+        mask: Option<&FieldMask>,
+    ) -> Result<Option<v1::SubscriptionSettings>, Refusal> {
+        let mut given = given.unwrap_or_default();
+        let push = given.push.take();
+        given.push = match mask::named_push(mask) {
+            Named::Nothing => None,
+            Named::Whole => push,
+            parts => {
+                let current = self.0.subscription(name)?.settings.push;
+                parts.of(push, mask, current.as_deref())?
+            }
+        };
+        Ok(Some(given))
     }
 
     fn list(&self, request: &v1::ListSubscriptionsRequest) -> Result<v1::ListSubscriptionsResponse, Refusal> {
@@ -149,6 +172,16 @@ impl Subscriptions {
     ) -> Result<v1::DeleteSubscriptionResponse, Refusal> {
         let position = self.0.delete_subscription(&name(&request.name)?).await?;
         Ok(v1::DeleteSubscriptionResponse { position })
+    }
+
+    async fn confirm(
+        &self,
+        request: &v1::ConfirmSubscriptionRequest,
+    ) -> Result<v1::ConfirmSubscriptionResponse, Refusal> {
+        let name = name(&request.name)?;
+        check::confirmation_token("token", &request.token)?;
+        let info = self.0.confirm_subscription(&name, &request.token).await?;
+        Ok(v1::ConfirmSubscriptionResponse { subscription: Some(subscription::to_proto(info)) })
     }
 
     async fn pause(

@@ -68,12 +68,46 @@ pub struct StreamingPullResponse {
     pub extend_results: Vec<ExtendResult>,
 }
 
+/// [`crate::push::v1::PushedMessage`].
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct PushedMessage {
+    /// The message's identity.
+    #[prost(string, tag = "1")]
+    pub message_id: String,
+    /// Failed attempts, plus one.
+    #[prost(uint32, tag = "2")]
+    pub delivery_attempt: u32,
+    /// Its number in the topic.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    /// When it was accepted.
+    #[prost(message, optional, tag = "4")]
+    pub publish_time: Option<Timestamp>,
+    /// An encoded [`crate::v1::Message`].
+    #[prost(bytes = "bytes", tag = "15")]
+    pub message: Bytes,
+}
+
+/// [`crate::push::v1::DeliverRequest`].
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct DeliverRequest {
+    /// Full name of the subscription.
+    #[prost(string, tag = "1")]
+    pub subscription: String,
+    /// In the order of their sequences.
+    #[prost(message, repeated, tag = "2")]
+    pub messages: Vec<PushedMessage>,
+}
+
 #[cfg(test)]
 mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::v1::{self, attribute_value::Value::Number};
+    use crate::{
+        push,
+        v1::{self, attribute_value::Value::Number},
+    };
 
     fn stored() -> v1::Message {
         v1::Message {
@@ -141,6 +175,27 @@ mod tests {
             nack_results: vec![settled(), settled()],
             extend_results: vec![extended()],
         };
+        assert_eq!(ours.encode_to_vec(), usual.encode_to_vec());
+    }
+
+    #[test]
+    fn a_pushed_batch_has_the_same_bytes_either_way() {
+        let usual = || push::v1::PushedMessage {
+            message_id: "id".into(),
+            delivery_attempt: 3,
+            sequence: 1 << 40,
+            publish_time: Some(Timestamp { seconds: 1, nanos: 2 }),
+            message: Some(stored()),
+        };
+        let ours = || PushedMessage {
+            message_id: "id".into(),
+            delivery_attempt: 3,
+            sequence: 1 << 40,
+            publish_time: Some(Timestamp { seconds: 1, nanos: 2 }),
+            message: stored().encode_to_vec().into(),
+        };
+        let usual = push::v1::DeliverRequest { subscription: "s".into(), messages: vec![usual(), usual()] };
+        let ours = DeliverRequest { subscription: "s".into(), messages: vec![ours(), ours()] };
         assert_eq!(ours.encode_to_vec(), usual.encode_to_vec());
     }
 

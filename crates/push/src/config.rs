@@ -1,6 +1,11 @@
+mod hosts;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use types::Invalid;
+
+/// Entries of one list.
+const ENTRIES: usize = 1_000;
 
 /// What an operator chooses about push delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +75,63 @@ impl Config {
                 format!("is {}, must be 1 MiB to 64 GiB", self.max_in_flight_bytes),
             ));
         }
-        Ok(())
+        at_most("allow_networks", self.allow_networks.len())?;
+        at_most("deny_networks", self.deny_networks.len())?;
+        at_most("trusted_hosts", self.trusted_hosts.len())?;
+        self.trusted_hosts.iter().try_for_each(|host| hosts::check("trusted_hosts", host))?;
+        self.validate_ports()
+    }
+
+    fn validate_ports(&self) -> Result<(), Invalid> {
+        at_most("allow_ports", self.allow_ports.len())?;
+        let wrong = |range: &&std::ops::RangeInclusive<u16>| *range.start() == 0 || range.is_empty();
+        match self.allow_ports.iter().find(wrong) {
+            _ if self.allow_ports.is_empty() => {
+                Err(Invalid::new("allow_ports", "is empty, must have a port or a range of them"))
+            }
+            Some(range) => {
+                let why = format!("has {}-{}, must be 1 to 65535, rising", range.start(), range.end());
+                Err(Invalid::new("allow_ports", why))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn at_most(field: &str, found: usize) -> Result<(), Invalid> {
+    if found <= ENTRIES {
+        return Ok(());
+    }
+    Err(Invalid::new(field, format!("has {found} entries, the limit is {ENTRIES}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::default();
+        change(&mut config);
+        config.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(Config::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_value_out_of_its_limits_is_named() {
+        let millis = Duration::from_millis;
+        assert!(refused(|c| c.connect_timeout = millis(99)).starts_with("connect_timeout: is 99ms"));
+        assert!(refused(|c| c.max_in_flight_bytes = 1).starts_with("max_in_flight_bytes: is 1,"));
+        assert!(refused(|c| c.allow_ports.clear()).starts_with("allow_ports: is empty"));
+        assert!(refused(|c| c.allow_ports.push(0..=1)).starts_with("allow_ports: has 0-1"));
+        #[allow(clippy::reversed_empty_ranges, reason = "that is the point")]
+        let empty = 443..=80;
+        assert!(refused(|c| c.allow_ports.push(empty)).starts_with("allow_ports: has 443-80"));
+        let many = vec!["10.0.0.0/8".parse().unwrap(); 1_001];
+        assert!(refused(|c| c.deny_networks = many).starts_with("deny_networks: has 1001 entries"));
+        assert!(refused(|c| c.trusted_hosts = vec!["a b".into()]).starts_with("trusted_hosts: has \"a b\""));
     }
 }

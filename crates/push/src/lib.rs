@@ -19,27 +19,40 @@
 
 mod backend;
 mod carrier;
+mod carriers;
 mod classify;
 mod config;
 mod confirm;
+mod connect;
 mod content;
 mod endpoint;
 mod forward;
 mod gates;
+mod grpc_endpoint;
+mod guard;
 mod local;
 mod remote;
 mod retry_after;
 mod sign;
 #[cfg(test)]
+mod support;
+#[cfg(test)]
 mod tests;
+mod transport;
+mod webhook;
 mod worker;
 
 pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
 pub use carrier::{Answer, Carrier, Consent, Failure, Response};
-pub use config::Config;
+pub use carriers::Forwards;
+pub use config::{Config, Network};
 pub use content::{Content, FIXED_HEADER_BYTES, HEADER_BYTES, Unsendable, new_token};
 pub use forward::{Forwarder, Topics};
+pub use grpc_endpoint::GrpcEndpoint;
+pub use guard::{Denied, Guard, Host, Scheme, Target, UrlError};
 pub use local::{Local, LocalAssignments, LocalLeases};
 pub use remote::{Remote, RemoteAssignments, RemoteError, RemoteLeases};
 pub use retry_after::retry_after;
+pub use transport::{AnyCarrier, Guardian, Transport, TransportError};
+pub use webhook::Webhook;
 pub use worker::{Carriers, Worker};

@@ -3,7 +3,7 @@
 use std::{
     env,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{self, ConfigError, Given, Loaded, Origin, Sources},
-    exit, serve,
+    exit, push_worker, serve,
 };
 
 /// A publish/subscribe broker: publish once, and every subscription gets its own durable queue of the message.
@@ -26,6 +26,17 @@ struct Cli {
 enum Command {
     /// Run the broker.
     Serve(Settings),
+    /// Deliver to push endpoints for a broker elsewhere. Any number of these share the work.
+    PushWorker {
+        /// The broker's gRPC port, for example http://broker.internal:50051.
+        #[arg(long, value_name = "URL")]
+        broker: String,
+        /// Read the broker's `push.worker_token` from this file; also FANFARE_PUSH_WORKER_TOKEN.
+        #[arg(long, value_name = "FILE")]
+        token_file: Option<PathBuf>,
+        #[command(flatten)]
+        settings: WorkerSettings,
+    },
     /// Print the effective configuration, and where each value came from.
     Config {
         #[command(flatten)]
@@ -54,15 +65,61 @@ struct Settings {
     /// Serve /livez, /readyz and /metrics here.
     #[arg(long, value_name = "ADDR")]
     http_listen: Option<String>,
+    /// Leave push endpoints to workers in processes of their own (`fanfare push-worker`).
+    #[arg(long)]
+    no_push: bool,
     /// Any other setting by its key, for example `--set log.format=json`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
 
+/// Those of a push worker: of the keys, `push.*`, `log.*`, `http_listen` and `shutdown_timeout` have a meaning for it.
+#[derive(Debug, Default, Args)]
+struct WorkerSettings {
+    /// Read this TOML file; also FANFARE_CONFIG.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Serve /livez, /readyz and /metrics here.
+    #[arg(long, value_name = "ADDR")]
+    http_listen: Option<String>,
+    /// Any other setting by its key, for example `--set push.allow_http=true`; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl WorkerSettings {
+    /// With the token from a file, if there is one.
+    fn load(self, token_file: Option<&Path>) -> Result<Loaded, ConfigError> {
+        let token = token_file.map(token_of).transpose()?;
+        let settings = Settings {
+            config: self.config,
+            http_listen: self.http_listen,
+            set: self.set,
+            ..Settings::default()
+        };
+        settings.load_with(token)
+    }
+}
+
+/// The line of a file that has nothing but the token.
+fn token_of(path: &Path) -> Result<Given, ConfigError> {
+    const FLAG: &str = "--token-file";
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Value {
+        origin: Origin::Flag(FLAG.to_owned()),
+        key: "push.worker_token".to_owned(),
+        reason: format!("cannot be read from {}: {error}", path.display()),
+    })?;
+    Ok(given("push.worker_token", text.trim_end_matches(['\r', '\n']), FLAG))
+}
+
 impl Settings {
-    fn load(self) -> Result<Loaded, ConfigError> {
-        let flags = self.given();
+    fn load_with(self, more: Option<Given>) -> Result<Loaded, ConfigError> {
+        let flags = self.given().into_iter().chain(more).collect();
         Sources { file: self.config, environment: env::vars_os().collect(), flags }.load()
+    }
+
+    fn load(self) -> Result<Loaded, ConfigError> {
+        self.load_with(None)
     }
 
     fn given(&self) -> Vec<Given> {
@@ -74,7 +131,8 @@ impl Settings {
         let memory = self.memory.then(|| given("engine", "memory", "--memory"));
         let listen = self.listen.as_ref().map(|address| given("listen", address, "--listen"));
         let http = self.http_listen.as_ref().map(|address| given("http_listen", address, "--http-listen"));
-        set.chain(data_dir).chain(memory).chain(listen).chain(http).collect()
+        let push = self.no_push.then(|| given("push.enabled", "false", "--no-push"));
+        set.chain(push).chain(data_dir).chain(memory).chain(listen).chain(http).collect()
     }
 }
 
@@ -90,6 +148,10 @@ pub fn main() -> ExitCode {
             settings.load().map_err(anyhow::Error::from).and_then(|loaded| print(&config::effective(&loaded)))
         }
         Command::Serve(settings) => settings.load().map_err(anyhow::Error::from).and_then(serve),
+        Command::PushWorker { broker, token_file, settings } => settings
+            .load(token_file.as_deref())
+            .map_err(anyhow::Error::from)
+            .and_then(|loaded| push_worker(loaded, &broker)),
     };
     exit::code(outcome)
 }
@@ -134,6 +196,27 @@ mod tests {
             panic!("not serve")
         };
         assert_eq!(settings.given(), [given("engine", "memory", "--memory")]);
+    }
+
+    #[test]
+    fn no_push_leaves_push_to_other_processes() {
+        let Command::Serve(settings) = Cli::parse_from(["fanfare", "serve", "--no-push"]).command else {
+            panic!("not serve")
+        };
+        let load = |flags| Sources { flags, ..Sources::default() }.load().unwrap().config.push_enabled;
+        assert!(!load(settings.given()));
+        assert!(load(Settings::default().given()));
+    }
+
+    #[test]
+    fn a_worker_reads_its_token_from_a_file_without_the_end_of_the_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        std::fs::write(&path, "0123456789abcdef\n").unwrap();
+        let read = token_of(&path).unwrap();
+        assert_eq!((read.key.as_str(), read.text.as_str()), ("push.worker_token", "0123456789abcdef"));
+        let missing = token_of(&directory.path().join("none")).unwrap_err();
+        assert!(missing.to_string().starts_with("flag --token-file: push.worker_token cannot be read"));
     }
 
     #[test]

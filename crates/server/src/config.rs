@@ -5,7 +5,7 @@
 //! - A value comes from, in rising order: the default, the file, the environment, a flag.
 //! - Everything is read and checked before a port is bound or a directory touched; what is wrong is named with where it
 //!   came from. An unknown key is wrong, not ignored: it is usually a known one with a typing error.
-//! - A key is the path of its field: `broker.max_message_bytes` is `Config::broker.max_message_bytes`, and
+//! - A key is the path of its field, or says in [`keys::KEYS`] of which: `broker.max_message_bytes` is `Config::broker.max_message_bytes`, and
 //!   `FANFARE_BROKER_MAX_MESSAGE_BYTES` in the environment. The table [`keys::KEYS`] is the only place that lists them.
 
 mod env;
@@ -19,7 +19,7 @@ mod value;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use types::{Invalid, limits};
+use types::{Invalid, limits, push::Secret};
 
 pub use self::{
     env::ENVIRONMENT_PREFIX,
@@ -53,8 +53,16 @@ pub struct Config {
     pub broker: broker::Config,
     /// The disk engine. Its `durability` is not a key: the two keys above decide it.
     pub disk: journal_disk::Config,
-    /// The gRPC port. Its `drain_timeout` is not a key: `shutdown_timeout` decides it.
+    /// The gRPC port. Its `drain_timeout` is not a key: `shutdown_timeout` decides it. Nor is its `worker_token`: the one below does.
     pub grpc: grpc::Config,
+    /// Whether this process delivers to push endpoints; without, workers in processes of their own have to. Topics that are forwarded to
+    /// others are always done here. Key `push.enabled`, default yes.
+    pub push_enabled: bool,
+    /// What lets such workers in, and what `fanfare push-worker` says to the broker. Key `push.worker_token`, 16 to 4,096 visible ASCII
+    /// characters, default none: nobody is let in.
+    pub worker_token: Option<Secret>,
+    /// Push delivery. Its `own_addresses` is not a key: the ports that are bound decide it.
+    pub push: push::Config,
     /// The log lines.
     pub log: telemetry::logs::Config,
     /// The metrics.
@@ -107,6 +115,9 @@ impl Default for Config {
             broker: broker::Config::default(),
             disk: journal_disk::Config::default(),
             grpc: grpc::Config::default(),
+            push_enabled: true,
+            worker_token: None,
+            push: push::Config::default(),
             log: telemetry::logs::Config::default(),
             metrics: telemetry::metrics::Limits::default(),
         }
@@ -126,7 +137,12 @@ impl Config {
     /// The gRPC port's own configuration, with the time for draining that was chosen.
     pub fn grpc_port(&self) -> grpc::Config {
         let settle_grace = self.grpc.settle_grace.min(self.shutdown_timeout);
-        grpc::Config { drain_timeout: self.shutdown_timeout, settle_grace, ..self.grpc.clone() }
+        grpc::Config {
+            drain_timeout: self.shutdown_timeout,
+            settle_grace,
+            worker_token: self.worker_token.clone(),
+            ..self.grpc.clone()
+        }
     }
 
     /// Checks every value against its limits, and those of different crates against each other.
@@ -137,7 +153,8 @@ impl Config {
         self.validate_own()?;
         self.broker.validate().map_err(|invalid| invalid.within("broker"))?;
         self.disk_engine().validate().map_err(|invalid| invalid.within("disk"))?;
-        self.grpc_port().validate(self.broker.max_message_bytes).map_err(|invalid| invalid.within("grpc"))?;
+        self.grpc_port().validate(self.broker.max_message_bytes).map_err(of_the_port)?;
+        self.push.validate().map_err(|invalid| invalid.within("push"))?;
         self.log.validate().map_err(|invalid| invalid.within("log"))?;
         self.metrics.validate().map_err(|invalid| invalid.within("metrics"))?;
         self.validate_request()
@@ -177,6 +194,12 @@ impl Config {
             ),
         ))
     }
+}
+
+/// By its key: the token is the port's to check, and the operator's to find among what is about push.
+fn of_the_port(invalid: Invalid) -> Invalid {
+    let section = if invalid.field == "worker_token" { "push" } else { "grpc" };
+    invalid.within(section)
 }
 
 fn within(field: &str, value: Duration, least: Duration, most: Duration) -> Result<(), Invalid> {

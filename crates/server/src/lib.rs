@@ -17,6 +17,8 @@ mod http;
 mod observe;
 mod open_files;
 mod process;
+mod push_worker;
+mod pushing;
 mod readiness;
 mod recovering;
 mod run;
@@ -39,6 +41,19 @@ fn serve(loaded: Loaded) -> anyhow::Result<()> {
         announce(&config, &listeners)?;
         open_files::announce(&config, open_files);
         run(listeners, config, signals.first()).await?;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// Runs a push worker as a process, likewise.
+fn push_worker(loaded: Loaded, broker: &str) -> anyhow::Result<()> {
+    let config = loaded.config;
+    telemetry::logs::init(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let signals = shutdown::Signals::take()?;
+        push_worker::run(config, broker, signals.first()).await?;
         tracing::info!("stopped");
         Ok(())
     })

@@ -1,5 +1,7 @@
 //! The metrics' sources: what the process and its broker say at a scrape.
 
+mod push;
+
 use std::{sync::Arc, time::Duration};
 
 use broker::{Broker, FilterStats, SubscriptionStats, TopicStats, Totals};
@@ -10,6 +12,7 @@ use telemetry::{
 use tokio::{runtime::Handle, sync::watch};
 use types::SubscriptionName;
 
+use self::push::Endpoints;
 use crate::{config::Config, readiness::Readiness};
 
 /// The metrics of a process that does not have a broker yet.
@@ -55,15 +58,20 @@ impl Source for Recovered {
         self.broker.survey_topics(|name, stats| {
             into.row(Label::Topic, &name.to_string(), &topic(stats));
         });
-        let mut own = Vec::new();
+        let (mut own, mut endpoints) = (Vec::new(), Endpoints::default());
         self.broker.survey_subscriptions(|name, stats| {
             let label = name.to_string();
             let admitted = into.row(Label::Subscription, &label, &subscription(stats));
-            into.by_reason(&metrics::SUBSCRIPTION_FILTERED, &label, admitted, &filtered(&stats.filter));
+            into.by(&metrics::SUBSCRIPTION_FILTERED, &label, admitted, &filtered(&stats.filter));
+            if let Some(figures) = &stats.push {
+                endpoints.count(figures);
+                push::endpoint(into, &label, admitted, figures);
+            }
             if admitted {
                 own.push(name.clone());
             }
         });
+        endpoints.observe(into);
         for name in own {
             let age = self.oldest_age(&name).as_secs_f64();
             into.row(Label::Subscription, &name.to_string(), &[(&metrics::SUBSCRIPTION_OLDEST_AGE, age)]);
@@ -139,9 +147,12 @@ fn filtered(stats: &FilterStats) -> [(&'static str, f64); 5] {
 
 #[cfg(test)]
 mod tests {
-    use broker::{NewMessage, StartPosition};
+    use broker::{NewMessage, PushRole, StartPosition};
     use journal::MemoryJournal;
-    use types::{Clock, ManualClock, MessageMeta, SubscriptionSettings, Timestamp, TopicName, TopicSettings};
+    use types::{
+        Clock, ManualClock, MessageMeta, SubscriptionSettings, Timestamp, TopicName, TopicSettings,
+        push::{BreakerState, EndpointReport, PushSettings},
+    };
 
     use super::*;
 
@@ -164,8 +175,18 @@ mod tests {
         let topic: TopicName = "orders".parse().unwrap();
         let name: SubscriptionName = "billing".parse().unwrap();
         opened.create_topic(topic.clone(), TopicSettings::default()).await.unwrap();
-        let settings = SubscriptionSettings::default();
-        opened.create_subscription(name, &topic, settings, StartPosition::Latest).await.unwrap();
+        let push =
+            PushSettings { endpoint: "https://example.com/hook".to_owned(), ..PushSettings::default() };
+        let settings = SubscriptionSettings { push: Some(Arc::new(push)), ..SubscriptionSettings::default() };
+        opened.create_subscription(name.clone(), &topic, settings, StartPosition::Latest).await.unwrap();
+        let _worker = opened.join_push(PushRole::Deliverer).unwrap();
+        let report = EndpointReport {
+            breaker: BreakerState::HalfOpen,
+            delivered: 7,
+            attempt_time: Duration::from_millis(1_500),
+            ..EndpointReport::default()
+        };
+        opened.report_endpoint(&name, report).unwrap();
         let message = NewMessage {
             meta: MessageMeta { correlation_id: "order-4711".into(), ..MessageMeta::default() },
             payload: "paid".into(),
@@ -183,6 +204,11 @@ mod tests {
             "fanfare_topic_messages_published_total{topic=\"projects/default/topics/orders\"} 2".to_owned(),
             format!("fanfare_subscription_backlog{label} 2"),
             format!("fanfare_subscription_oldest_unsettled_age_seconds{label} 90"),
+            format!("fanfare_subscription_push_breaker_state{label} 2"),
+            format!("fanfare_subscription_push_attempt_duration_seconds_total{label} 1.5"),
+            format!("fanfare_subscription_push_attempts_total{{outcome=\"delivered\",{} 7", &label[1..]),
+            "fanfare_push_endpoints{state=\"pending\"} 1".to_owned(),
+            "fanfare_push_endpoints_unattended 0".to_owned(),
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
         }

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use grpc::ServerInfo;
-use telemetry::metrics::{Metrics, MetricsError};
+use push::Transport;
+use telemetry::metrics::Metrics;
 use tokio::sync::watch;
 use types::{Clock, SystemClock};
 
-use crate::{config::Config, damage::Damage, engine, observe, readiness::Readiness};
+use crate::{config::Config, damage::Damage, engine, observe, readiness::Readiness, run::RunError};
 
 /// What the phases of the life share.
 pub(crate) struct Process {
@@ -16,11 +17,13 @@ pub(crate) struct Process {
     pub(crate) readiness: watch::Sender<Readiness>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) damage: Arc<Damage>,
+    /// What connects to push endpoints, or only looks at their addresses.
+    pub(crate) transport: Transport,
 }
 
 impl Process {
     /// One that has just started.
-    pub(crate) fn new(config: Config) -> Result<Self, MetricsError> {
+    pub(crate) fn new(config: Config) -> Result<Self, RunError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let readiness = watch::Sender::new(Readiness::Recovering);
         let metrics = observe::metrics(&config, readiness.subscribe())?;
@@ -31,6 +34,7 @@ impl Process {
             durability: durability.to_owned(),
             started_at: clock.now(),
         };
-        Ok(Self { config, clock, info, readiness, metrics, damage: Arc::default() })
+        let transport = Transport::new(&config.push, Arc::clone(&clock))?;
+        Ok(Self { config, clock, info, readiness, metrics, damage: Arc::default(), transport })
     }
 }

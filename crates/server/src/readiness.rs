@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 pub(crate) enum Readiness {
     /// The log is being read back.
     Recovering,
+    /// A push worker is not let in by its broker yet, or not any more; with the reason, if there is one.
+    Joining(Option<String>),
     /// Everything works.
     Ready,
     /// Publishes are refused; consuming, which is what frees space, goes on. So it stays ready.
@@ -26,6 +28,10 @@ impl Readiness {
     pub(crate) fn report(&self, damage: Option<String>) -> Value {
         let (state, reason) = match self {
             Self::Recovering => ("recovering", Some("the log is being read".to_owned())),
+            Self::Joining(why) => {
+                let why = why.as_deref().unwrap_or("the broker has not answered yet");
+                ("joining", Some(why.to_owned()))
+            }
             Self::Ready => ("ready", None),
             Self::OutOfSpace => {
                 ("out_of_space", Some("the disk is nearly full: publishes are refused".to_owned()))
@@ -65,7 +71,7 @@ mod tests {
             let readiness = Readiness::from(&health);
             assert_eq!((readiness.is_ready(), &readiness.report(None)["state"]), (ready, &json!(state)));
         }
-        assert!(!Readiness::Recovering.is_ready());
+        assert!(!Readiness::Recovering.is_ready() && !Readiness::Joining(None).is_ready());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use broker::{Broker, OpenError};
 use journal::{Health, Journal, JournalError};
+use push::TransportError;
 use telemetry::metrics::MetricsError;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,11 @@ pub struct Listeners {
 }
 
 impl Listeners {
+    /// Where they really are: what is never a push endpoint.
+    fn addresses(&self) -> Vec<SocketAddr> {
+        [&self.grpc, &self.http].into_iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
     /// Binds what the configuration says.
     ///
     /// # Errors
@@ -47,7 +53,7 @@ impl Listeners {
     }
 }
 
-async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, RunError> {
+pub(crate) async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, RunError> {
     TcpListener::bind(address).await.map_err(|error| RunError::Bind { key, address, error })
 }
 
@@ -90,6 +96,14 @@ pub enum RunError {
     /// The metrics could not be set up. Nothing was opened.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    /// A push worker has nothing to say to the broker. Nothing was opened.
+    #[error(
+        "the broker lets in who has its push.worker_token: give it by --token-file or FANFARE_PUSH_WORKER_TOKEN"
+    )]
+    NoWorkerToken,
+    /// Push delivery cannot begin. Nothing was opened.
+    #[error(transparent)]
+    Push(#[from] TransportError),
 }
 
 impl From<JournalError> for RunError {
@@ -109,9 +123,10 @@ impl From<JournalError> for RunError {
 /// it was stopped while the engine was opening it).
 pub async fn run(
     listeners: Listeners,
-    config: Config,
+    mut config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
+    config.push.own_addresses = listeners.addresses();
     let process = Process::new(config)?;
     let probes = Probes {
         readiness: process.readiness.subscribe(),

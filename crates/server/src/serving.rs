@@ -1,4 +1,4 @@
-//! From recovery to the end: serve, then drain.
+//! From recovery to the end: serve and deliver, then drain.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{process::Process, readiness::Readiness, run::RunError};
+use crate::{process::Process, pushing::Pushing, readiness::Readiness, run::RunError};
 
 /// What clients get after a failure: enough to be told of it.
 const FAILED_PATIENCE: Duration = Duration::from_secs(5);
@@ -24,6 +24,8 @@ pub(crate) async fn serve(
     broker: Broker,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
+    // Before the port, so that no endpoint is taken that nobody has looked at.
+    let mut pushing = Pushing::start(process, &broker);
     let mut port = Port::open(process, listener, broker.clone());
     let end = tokio::select! {
         () = shutdown => Ok(()),
@@ -35,8 +37,10 @@ pub(crate) async fn serve(
         Ok(()) => Readiness::Draining,
         Err(error) => Readiness::Failed(error.to_string()),
     });
+    let patience = end.as_ref().err().map(|_| FAILED_PATIENCE);
+    pushing.begin_to_stop().await;
     broker.start_drain();
-    port.close(end.as_ref().err().map(|_| FAILED_PATIENCE)).await;
+    tokio::join!(port.close(patience), pushing.stop(patience));
     let closed = broker.shutdown().await.map_err(RunError::from);
     end.and(closed)
 }

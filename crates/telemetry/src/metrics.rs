@@ -132,7 +132,7 @@ impl Metrics {
 
 /// The SDK's own limit on the series of one metric is out of the way of [`Limits`], which bound them.
 fn series_of_one_metric() -> Option<Stream> {
-    Stream::builder().with_cardinality_limit((Limits::MOST + 1) * Snapshot::REASONS).build().ok()
+    Stream::builder().with_cardinality_limit((Limits::MOST + 1) * Snapshot::PARTS).build().ok()
 }
 
 fn register(meter: &Meter, metric: &'static Metric, snapshot: &Arc<Mutex<Snapshot>>) {

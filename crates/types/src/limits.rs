@@ -206,8 +206,8 @@ pub const CONFIRMATION_LIFE: Duration = HOUR.saturating_mul(2);
 pub const FORWARD_HOPS: usize = 16;
 /// Push workers that one broker shares endpoints out to.
 pub const PUSH_WORKERS: usize = 1_000;
-/// Attempts or endpoints that a worker in a process of its own reports at a time, and endpoints that it is told of at a time.
-pub const PUSH_REPORTS: usize = 1_000;
+/// Endpoints that a worker in a process of its own is told of at a time, and reports at a time.
+pub const PUSH_ENDPOINT_PAGE: usize = 1_000;
 /// Characters of the token that lets such a worker in.
 pub const PUSH_WORKER_TOKEN_CHARS: std::ops::RangeInclusive<usize> = 16..=4_096;
 /// Characters of a token that an endpoint confirms with: 256 bits in base64.

@@ -47,6 +47,53 @@ fn each_limit_is_allowed_and_one_more_is_not() {
     assert_eq!(refused(&update(65)), "update_mask: has 65 entries, must have 1 to 64");
 }
 
+fn push_settings(change: impl FnOnce(&mut v1::PushConfig)) -> Option<v1::SubscriptionSettings> {
+    let mut push = v1::PushConfig::default();
+    change(&mut push);
+    Some(v1::SubscriptionSettings { push: Some(push), ..Default::default() })
+}
+
+#[test]
+fn what_repeats_in_push_settings_is_counted_in_creation_and_in_update() {
+    type Fill = fn(&mut v1::PushConfig, usize);
+    let cases: [(Fill, usize, &str); 4] = [
+        (|push, count| push.headers = named(count), 32, "headers"),
+        (|push, count| push.signing_secrets = vec![String::new(); count], 2, "signing_secrets"),
+        (|push, count| push.error_rules = vec![v1::PushErrorRule::default(); count], 32, "error_rules"),
+        (|push, count| push.signing_keys = vec![v1::PushSigningKey::default(); count], 2, "signing_keys"),
+    ];
+    for (fill, limit, field) in cases {
+        let settings = |count| push_settings(|push| fill(push, count));
+        let create =
+            |count| v1::CreateSubscriptionRequest { settings: settings(count), ..Default::default() };
+        let update =
+            |count| v1::UpdateSubscriptionRequest { settings: settings(count), ..Default::default() };
+        let why = format!("settings.push.{field}: there are {}, the limit is {limit}", limit + 1);
+        passes(&create(limit));
+        assert_eq!(refused(&create(limit + 1)), why);
+        passes(&update(limit));
+        assert_eq!(refused(&update(limit + 1)), why);
+        let twice = [create(limit).encode_to_vec(), create(1).encode_to_vec()].concat();
+        let pieces = open(Undecoded::<v1::CreateSubscriptionRequest>::new(twice.into()));
+        // Equal names of a map are one entry once they are merged, and counted as they came.
+        assert_eq!(v1::RequestError::from(pieces.unwrap_err()).message, why);
+    }
+}
+
+#[test]
+fn what_a_worker_reports_at_a_time_is_counted() {
+    let attempts = |count| v1::ReportAttemptsRequest {
+        reports: vec![v1::AttemptReport::default(); count],
+        ..Default::default()
+    };
+    let endpoints =
+        |count| v1::ReportEndpointsRequest { reports: vec![v1::EndpointReport::default(); count] };
+    passes(&attempts(1_000));
+    passes(&endpoints(1_000));
+    assert_eq!(refused(&attempts(1_001)), "reports: has 1001 entries, must have 1 to 1000");
+    assert_eq!(refused(&endpoints(1_001)), "reports: has 1001 entries, must have 1 to 1000");
+}
+
 fn nulls(count: usize) -> v1::AttributeValue {
     let values = vec![Value { kind: Some(Kind::NullValue(0)) }; count];
     v1::AttributeValue { value: Some(Array(ListValue { values })) }
@@ -152,6 +199,8 @@ fn the_weight_counts_what_the_parts_take_beside_their_bytes() {
 fn what_a_part_takes_is_no_more_than_its_weight() {
     assert!(size_of::<v1::NewMessage>() <= MESSAGE, "{}", size_of::<v1::NewMessage>());
     assert!(size_of::<(String, v1::AttributeValue)>() <= ATTRIBUTE);
+    assert!(size_of::<v1::PushErrorRule>() <= TEXT && size_of::<v1::PushSigningKey>() <= ATTRIBUTE);
+    assert!(size_of::<v1::AttemptReport>() <= REPORT && size_of::<v1::EndpointReport>() <= REPORT);
 }
 
 #[test]

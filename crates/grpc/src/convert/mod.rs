@@ -7,6 +7,7 @@ pub(crate) mod filter_policy;
 pub(crate) mod message;
 pub(crate) mod outcome;
 pub(crate) mod place;
+pub(crate) mod push;
 pub(crate) mod retry;
 pub(crate) mod stats;
 pub(crate) mod subscription;

@@ -4,7 +4,7 @@ use broker::{Config, HealthState, SubscriptionStats, TopicStats, Totals};
 use fanfare_proto::v1;
 use types::{SubscriptionName, TopicName, limits};
 
-use super::time;
+use super::{push, time};
 
 pub(crate) fn topic(name: &TopicName, stats: TopicStats) -> v1::GetTopicStatsResponse {
     v1::GetTopicStatsResponse {
@@ -21,9 +21,9 @@ pub(crate) fn topic(name: &TopicName, stats: TopicStats) -> v1::GetTopicStatsRes
 
 pub(crate) fn subscription(
     name: &SubscriptionName,
-    stats: SubscriptionStats,
+    stats: &SubscriptionStats,
 ) -> v1::GetSubscriptionStatsResponse {
-    let (counts, filter) = (stats.counts, stats.filter);
+    let (counts, filter) = (&stats.counts, &stats.filter);
     v1::GetSubscriptionStatsResponse {
         name: name.to_string(),
         backlog: stats.backlog,
@@ -51,7 +51,7 @@ pub(crate) fn subscription(
         filtered_body: filter.body,
         filtered_invalid_body: filter.invalid_body,
         filtered_backlog: filter.left_backlog,
-        push: None,
+        push: stats.push.as_deref().map(push::figures),
     }
 }
 

@@ -4,7 +4,11 @@ use broker::SubscriptionInfo;
 use fanfare_proto::v1;
 use types::{ExhaustedAction, SubscriptionSettings, limits};
 
-use super::{filter_policy, retry, time};
+use super::{
+    filter_policy,
+    push::{self, Secrets},
+    retry, time,
+};
 use crate::{check, refusal::Refusal};
 
 /// The settings of a request, every default filled in and every field checked.
@@ -23,7 +27,7 @@ pub(crate) fn settings(given: Option<v1::SubscriptionSettings>) -> Result<Subscr
         expire_unused_after: time::within("settings.expire_unused_after", given.expire_unused_after, unused)?,
         labels: given.labels,
         filter: filter_policy::of_settings(given.filter_policy)?,
-        push: None,
+        push: push::of_settings(given.push)?,
     };
     settings.validate().map_err(|invalid| invalid.within("settings"))?;
     Ok(settings)
@@ -46,7 +50,7 @@ pub(crate) fn to_proto(info: SubscriptionInfo) -> v1::Subscription {
         create_time: Some(time::to_proto_timestamp(info.created_at)),
         paused: info.paused,
         position: info.position,
-        push_endpoint: None,
+        push_endpoint: info.endpoint.as_ref().map(push::endpoint),
     }
 }
 
@@ -65,7 +69,7 @@ fn settings_to_proto(settings: SubscriptionSettings) -> v1::SubscriptionSettings
         expire_unused_after: settings.expire_unused_after.map(time::to_proto_duration),
         labels: settings.labels,
         filter_policy: settings.filter.as_ref().map(filter_policy::to_proto),
-        push: None,
+        push: settings.push.as_deref().map(|push| push::to_proto(push, Secrets::Hidden)),
     }
 }
 

@@ -43,6 +43,7 @@ calls! {
     UpdateSubscriptionRequest => subscriptions.update_subscription,
     ListSubscriptionsRequest => subscriptions.list_subscriptions,
     DeleteSubscriptionRequest => subscriptions.delete_subscription,
+    ConfirmSubscriptionRequest => subscriptions.confirm_subscription,
     PauseSubscriptionRequest => subscriptions.pause_subscription,
     ResumeSubscriptionRequest => subscriptions.resume_subscription,
     SeekSubscriptionRequest => subscriptions.seek_subscription,

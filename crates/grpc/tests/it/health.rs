@@ -13,7 +13,7 @@ fn of(service: &str) -> HealthCheckRequest {
 async fn every_service_and_the_server_as_a_whole_serve() {
     let server = Server::start().await;
     let mut health = HealthClient::new(server.channel.clone());
-    let services = ["Admin", "Publisher", "Subscriber", "Subscription", "Topic"];
+    let services = ["Admin", "Publisher", "Push", "Subscriber", "Subscription", "Topic"];
     let names = services.map(|name| format!("fanfare.v1.{name}Service"));
     for name in names.iter().map(String::as_str).chain([""]) {
         let answer = health.check(of(name)).await.unwrap().into_inner();

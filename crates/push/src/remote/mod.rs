@@ -22,7 +22,7 @@ use fanfare_proto::v1::{self, push_service_client::PushServiceClient};
 use tokio::time::timeout;
 use tonic::{Code, Request, Response, Status, Streaming, metadata::MetadataValue, transport::Channel};
 use types::{
-    SubscriptionName,
+    SubscriptionName, limits,
     push::{EndpointReport, Secret},
 };
 
@@ -130,10 +130,17 @@ impl Backend for Remote {
     }
 
     async fn report(&self, reports: Vec<(SubscriptionName, EndpointReport)>) {
-        let reports = reports.into_iter().map(|(name, report)| tell::endpoint(&name, report)).collect();
-        let request = self.request(v1::ReportEndpointsRequest { reports });
-        if let Err(error) = answer(PATIENCE, self.service().report_endpoints(request)).await {
-            tracing::debug!(%error, "the broker was not told how the endpoints are");
+        let mut reports = reports.into_iter().map(|(name, report)| tell::endpoint(&name, report));
+        loop {
+            let page: Vec<_> = reports.by_ref().take(limits::PUSH_ENDPOINT_PAGE).collect();
+            if page.is_empty() {
+                return;
+            }
+            let request = self.request(v1::ReportEndpointsRequest { reports: page });
+            if let Err(error) = answer(PATIENCE, self.service().report_endpoints(request)).await {
+                tracing::debug!(%error, "the broker was not told how the endpoints are");
+                return;
+            }
         }
     }
 }

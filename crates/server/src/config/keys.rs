@@ -27,15 +27,22 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
+/// The field of a key: of the same path, or another one that is named.
+macro_rules! field {
+    ($config:ident, $head:ident $(. $tail:ident)?) => { $config.$head$(.$tail)? };
+    ($config:ident, $head:ident . $tail:ident => $field:ident) => { $config.$field };
+}
+
 macro_rules! keys {
-    ($($head:ident $(. $tail:ident)?,)*) => {
+    ($($head:ident $(. $tail:ident)? $(=> $field:ident)?,)*) => {
         &[$(Key {
             name: concat!(stringify!($head) $(, ".", stringify!($tail))?),
             set: |config, text| {
-                config.$head$(.$tail)? = Value::parse(text)?;
+                let field = &mut field!(config, $head $(. $tail)? $(=> $field)?);
+                *field = Value::parse(text)?;
                 Ok(())
             },
-            show: |config| config.$head$(.$tail)?.show(),
+            show: |config| field!(config, $head $(. $tail)? $(=> $field)?).show(),
         }),*]
     };
 }
@@ -76,6 +83,16 @@ pub(super) static KEYS: &[Key] = keys![
     grpc.request_memory_bytes,
     grpc.request_timeout,
     grpc.settle_grace,
+    push.enabled => push_enabled,
+    push.allow_http,
+    push.allow_networks,
+    push.deny_networks,
+    push.allow_ports,
+    push.trusted_hosts,
+    push.ca_file,
+    push.connect_timeout,
+    push.max_in_flight_bytes,
+    push.worker_token => worker_token,
     log.filter,
     log.format,
     metrics.max_topics,

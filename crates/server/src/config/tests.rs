@@ -95,6 +95,10 @@ fn a_value_out_of_its_limits_is_named_with_its_origin_whichever_crate_owns_it() 
         ("FANFARE_BROKER_MAX_MESSAGE_BYTES", "1", "broker.max_message_bytes"),
         ("FANFARE_DISK_COMMITTERS", "0", "disk.committers"),
         ("FANFARE_GRPC_MAX_CONCURRENT_STREAMS", "0", "grpc.max_concurrent_streams"),
+        ("FANFARE_PUSH_CONNECT_TIMEOUT", "1ms", "push.connect_timeout"),
+        ("FANFARE_PUSH_ALLOW_PORTS", "", "push.allow_ports"),
+        ("FANFARE_PUSH_TRUSTED_HOSTS", "https://a", "push.trusted_hosts"),
+        ("FANFARE_PUSH_WORKER_TOKEN", "short", "push.worker_token"),
         ("FANFARE_LOG_FILTER", "a=b=c", "log.filter"),
         ("FANFARE_METRICS_MAX_TOPICS", "1000000", "metrics.max_topics"),
     ];
@@ -172,12 +176,29 @@ fn what_is_printed_gives_the_same_configuration_when_read_again() {
         flag("durability", "interval"),
         flag("disk.reserve_bytes", "1GiB"),
         flag("data_dir", "a \"b\"\\c"),
+        flag("push.allow_networks", "10.0.0.0/8,127.0.0.1"),
+        flag("push.allow_http", "true"),
+        flag("push.ca_file", "ca.pem"),
     ];
     let loaded = load("[log]\nfilter = 'warn'", &[], flags).unwrap();
     let text = effective(&loaded);
     assert_eq!(load(&text, &[], Vec::new()).unwrap().config, loaded.config, "{text}");
     assert!(text.contains("# flag --durability\n"), "{text}");
     assert!(text.lines().any(|line| line.starts_with("listen = ") && line.ends_with("# default")), "{text}");
+}
+
+#[test]
+fn the_worker_token_reaches_the_port_and_nothing_prints_it() {
+    const TOKEN: &str = "0123456789abcdef";
+    let loaded = load("", &[("FANFARE_PUSH_WORKER_TOKEN", TOKEN)], Vec::new()).unwrap();
+    assert_eq!(loaded.config.grpc_port().worker_token.unwrap().reveal(), TOKEN);
+    let printed = effective(&loaded);
+    assert!(!printed.contains(TOKEN) && printed.contains("worker_token = \"…\""), "{printed}");
+    assert!(!format!("{:?}", loaded.config).contains(TOKEN));
+    let again = load(&printed, &[], Vec::new()).unwrap_err();
+    assert!(again.starts_with("file FILE: push.worker_token is how `fanfare config` prints"), "{again}");
+    let short = load("", &[("FANFARE_PUSH_WORKER_TOKEN", "s3cret")], Vec::new()).unwrap_err();
+    assert!(!short.contains("s3cret"), "{short}");
 }
 
 #[test]
@@ -208,10 +229,17 @@ fn fields(section: &str, value: &dyn fmt::Debug) -> Vec<String> {
 
 #[test]
 fn every_field_that_a_crate_lets_operators_choose_has_a_key() {
-    let Config { broker, disk, grpc, log, metrics, .. } = Config::default();
-    let decided_by_others = ["disk.durability", "grpc.drain_timeout"];
-    let sections: [(&str, &dyn fmt::Debug); 5] =
-        [("broker", &broker), ("disk", &disk), ("grpc", &grpc), ("log", &log), ("metrics", &metrics)];
+    let Config { broker, disk, grpc, push, log, metrics, .. } = Config::default();
+    let decided_by_others =
+        ["disk.durability", "grpc.drain_timeout", "grpc.worker_token", "push.own_addresses"];
+    let sections: [(&str, &dyn fmt::Debug); 6] = [
+        ("broker", &broker),
+        ("disk", &disk),
+        ("grpc", &grpc),
+        ("push", &push),
+        ("log", &log),
+        ("metrics", &metrics),
+    ];
     for field in sections.into_iter().flat_map(|(name, section)| fields(name, section)) {
         let known = keys::find(&field).is_some() || decided_by_others.contains(&field.as_str());
         assert!(known, "{field} is in no line of keys.rs");

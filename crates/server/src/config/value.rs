@@ -1,8 +1,11 @@
 //! How values are written: in the file, in the environment and on the command line alike.
 
+mod list;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use telemetry::logs::Format;
+use types::push::Secret;
 
 use super::{Durability, Engine};
 
@@ -35,6 +38,45 @@ impl Value for PathBuf {
 
     fn show(&self) -> String {
         quoted(&self.to_string_lossy())
+    }
+}
+
+/// A file that need not be; the empty text is none.
+impl Value for Option<PathBuf> {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Some(text).filter(|text| !text.is_empty()).map(PathBuf::from))
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map_or_else(|| quoted(""), Value::show)
+    }
+}
+
+/// What a secret is printed as. It is none itself, because what is printed must not be taken for one when it is read again.
+const HIDDEN: &str = "…";
+
+/// A secret that need not be; the empty text is none. No message has it, and it is not printed.
+impl Value for Option<Secret> {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Ok(None),
+            HIDDEN => Err("is how `fanfare config` prints a secret, and none itself".to_owned()),
+            text => Ok(Some(Secret::new(text))),
+        }
+    }
+
+    fn show(&self) -> String {
+        quoted(if self.is_some() { HIDDEN } else { "" })
+    }
+}
+
+impl Value for bool {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| format!("is {text:?}, must be true or false"))
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
     }
 }
 
@@ -159,6 +201,14 @@ mod tests {
                 time.show()
             );
         }
+    }
+
+    #[test]
+    fn a_secret_is_read_and_never_printed() {
+        let secret = <Option<Secret> as Value>::parse("hunter2").unwrap();
+        assert_eq!(secret, Some(Secret::new("hunter2")));
+        assert_eq!((secret.show(), None::<Secret>.show()), ("\"…\"".to_owned(), "\"\"".to_owned()));
+        assert!(<Option<Secret> as Value>::parse("…").is_err(), "what was printed is not the secret");
     }
 
     #[test]

@@ -47,6 +47,15 @@ pub struct Metric {
     pub kind: Kind,
     /// What it has one series for.
     pub label: Label,
+    /// The label that tells the parts of a value apart, where it has parts ([`super::Snapshot::by`]).
+    pub part: &'static str,
+}
+
+impl Metric {
+    /// With another name for the label of its parts.
+    const fn by(self, part: &'static str) -> Self {
+        Self { part, ..self }
+    }
 }
 
 const MESSAGES: &str = "{message}";
@@ -54,11 +63,11 @@ const BYTES: &str = "By";
 const SECONDS: &str = "s";
 
 const fn counter(label: Label, name: &'static str, unit: &'static str, help: &'static str) -> Metric {
-    Metric { name, unit, help, kind: Kind::Counter, label }
+    Metric { name, unit, help, kind: Kind::Counter, label, part: "reason" }
 }
 
 const fn gauge(label: Label, name: &'static str, unit: &'static str, help: &'static str) -> Metric {
-    Metric { name, unit, help, kind: Kind::Gauge, label }
+    Metric { name, unit, help, kind: Kind::Gauge, label, part: "reason" }
 }
 
 macro_rules! catalogue {
@@ -172,4 +181,35 @@ catalogue! {
     /// Expired.
     SUBSCRIPTION_EXPIRED = counter(Label::Subscription, "fanfare.subscription.messages.expired", MESSAGES,
         "Messages of the subscription that ever expired unsettled: by their own time, by retention, or by damage");
+
+    /// Endpoints.
+    PUSH_ENDPOINTS = gauge(Label::None, "fanfare.push.endpoints", "{endpoint}",
+        "Push endpoints by state: pending (not confirmed yet), active, disabled").by("state");
+    /// Push workers' coverage.
+    PUSH_ENDPOINTS_UNATTENDED = gauge(Label::None, "fanfare.push.endpoints.unattended", "{endpoint}",
+        "Push endpoints that no worker has at the moment");
+    /// Attempts to push.
+    SUBSCRIPTION_PUSH_ATTEMPTS = counter(Label::Subscription, "fanfare.subscription.push.attempts", "{attempt}",
+        "Attempts to push messages of the subscription, by outcome, since the worker has its endpoint").by("outcome");
+    /// Attempts without an answer.
+    SUBSCRIPTION_PUSH_TIMEOUTS = counter(Label::Subscription, "fanfare.subscription.push.timeouts", "{attempt}",
+        "Attempts to push messages of the subscription without an answer in time, since the worker has its endpoint");
+    /// Time of attempts.
+    SUBSCRIPTION_PUSH_DURATION = counter(Label::Subscription, "fanfare.subscription.push.attempt.duration", SECONDS,
+        "Time of all attempts to push messages of the subscription together, since the worker has its endpoint");
+    /// Retries held back.
+    SUBSCRIPTION_PUSH_POSTPONED = counter(Label::Subscription, "fanfare.subscription.push.postponed", "{attempt}",
+        "Retries that the retry budget of the subscription's endpoint held back, since the worker has it");
+    /// The breaker.
+    SUBSCRIPTION_PUSH_BREAKER = gauge(Label::Subscription, "fanfare.subscription.push.breaker.state", "",
+        "The breaker of the subscription's endpoint: 0 closed, 1 open, 2 half-open; not for the label other, nor without a worker");
+    /// Breaker openings.
+    SUBSCRIPTION_PUSH_BREAKER_OPENED = counter(Label::Subscription, "fanfare.subscription.push.breaker.openings", "{opening}",
+        "Times that the breaker of the subscription's endpoint opened, since the worker has it");
+    /// Concurrency.
+    SUBSCRIPTION_PUSH_CONCURRENCY = gauge(Label::Subscription, "fanfare.subscription.push.concurrency", "{request}",
+        "Requests to the subscription's endpoint that may be under way at the moment");
+    /// In flight.
+    SUBSCRIPTION_PUSH_IN_FLIGHT = gauge(Label::Subscription, "fanfare.subscription.push.in_flight", "{request}",
+        "Requests to the subscription's endpoint that are under way at the moment");
 }

@@ -23,13 +23,13 @@ pub struct Snapshot {
 struct Series {
     /// The topic or subscription; empty for the process.
     owner: String,
-    /// Of the metric's reasons; empty if it has none.
-    reason: &'static str,
+    /// Which part of the metric's value; empty if it has none.
+    part: &'static str,
 }
 
 impl Snapshot {
-    /// Reasons of one metric, at most.
-    pub const REASONS: usize = 8;
+    /// Parts of one value, at most.
+    pub const PARTS: usize = 8;
 
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
@@ -70,40 +70,44 @@ impl Snapshot {
         admitted
     }
 
-    /// Says the values of one metric of that owner by reason. `admitted`: what [`Self::row`] said of it.
-    pub fn by_reason(
-        &mut self,
-        metric: &'static Metric,
-        name: &str,
-        admitted: bool,
-        values: &[(&'static str, f64)],
-    ) {
-        debug_assert!(values.len() <= Self::REASONS);
-        for (reason, value) in values {
-            self.put(metric, if admitted { name } else { OTHER }, reason, *value);
+    /// Says one value about the process by its parts.
+    pub fn value_by(&mut self, metric: &'static Metric, parts: &[(&'static str, f64)]) {
+        debug_assert_eq!(metric.label, Label::None, "{} needs a label", metric.name);
+        self.put_parts(metric, "", parts);
+    }
+
+    /// Says one value of that owner by its parts. `admitted`: what [`Self::row`] said of it.
+    pub fn by(&mut self, metric: &'static Metric, name: &str, admitted: bool, parts: &[(&'static str, f64)]) {
+        self.put_parts(metric, if admitted { name } else { OTHER }, parts);
+    }
+
+    fn put_parts(&mut self, metric: &'static Metric, owner: &str, parts: &[(&'static str, f64)]) {
+        debug_assert!(parts.len() <= Self::PARTS);
+        for (part, value) in parts {
+            self.put(metric, owner, part, *value);
         }
     }
 
-    fn put(&mut self, metric: &'static Metric, owner: &str, reason: &'static str, value: f64) {
-        let series = Series { owner: owner.to_owned(), reason };
+    fn put(&mut self, metric: &'static Metric, owner: &str, part: &'static str, value: f64) {
+        let series = Series { owner: owner.to_owned(), part };
         *self.values.entry(metric.name).or_default().entry(series).or_default() += value;
     }
 
     /// The series of one metric.
     pub(super) fn series(&self, metric: &Metric) -> Vec<(Vec<KeyValue>, f64)> {
         let series = self.values.get(metric.name);
-        series.into_iter().flatten().map(|(series, value)| (series.labels(metric.label), *value)).collect()
+        series.into_iter().flatten().map(|(series, value)| (series.labels(metric), *value)).collect()
     }
 }
 
 impl Series {
-    fn labels(&self, owner: Label) -> Vec<KeyValue> {
+    fn labels(&self, metric: &Metric) -> Vec<KeyValue> {
         let mut labels = Vec::with_capacity(2);
-        if owner != Label::None {
-            labels.push(KeyValue::new(owner.name(), self.owner.clone()));
+        if metric.label != Label::None {
+            labels.push(KeyValue::new(metric.label.name(), self.owner.clone()));
         }
-        if !self.reason.is_empty() {
-            labels.push(KeyValue::new("reason", self.reason));
+        if !self.part.is_empty() {
+            labels.push(KeyValue::new(metric.part, self.part));
         }
         labels
     }

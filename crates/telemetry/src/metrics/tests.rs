@@ -10,13 +10,15 @@ impl Source for Topics {
     fn observe(&self, into: &mut Snapshot) {
         let range = self.0.lock().clone();
         into.value(&TOPICS, range.len() as f64);
+        into.value_by(&PUSH_ENDPOINTS, &[("active", 1.0), ("disabled", 2.0)]);
         for topic in range {
             into.row(Label::Topic, &format!("t{topic}"), &[(&TOPIC_PUBLISHED, topic.into())]);
             let figures = [(&SUBSCRIPTION_BACKLOG, 1.0), (&SUBSCRIPTION_OLDEST_AGE, topic.into())];
             let name = format!("s{topic}");
             let admitted = into.row(Label::Subscription, &name, &figures);
             let reasons = [("body", f64::from(topic)), ("attributes", 0.0)];
-            into.by_reason(&SUBSCRIPTION_FILTERED, &name, admitted, &reasons);
+            into.by(&SUBSCRIPTION_FILTERED, &name, admitted, &reasons);
+            into.by(&SUBSCRIPTION_PUSH_ATTEMPTS, &name, admitted, &[("delivered", topic.into())]);
         }
     }
 }
@@ -49,6 +51,16 @@ fn a_metric_with_reasons_has_a_series_for_each_also_where_owners_share_one() {
     series("body", "s7", 7);
     series("attributes", "s7", 0);
     series("body", "other", 17);
+}
+
+#[test]
+fn the_parts_of_a_value_have_the_label_that_the_metric_says() {
+    let (metrics, _) = metrics_of(&Limits::default(), 7..8);
+    let text = metrics.render().unwrap();
+    assert!(has(&text, "fanfare_push_endpoints{state=\"active\"} 1"), "{text}");
+    assert!(has(&text, "fanfare_push_endpoints{state=\"disabled\"} 2"), "{text}");
+    let attempts = "fanfare_subscription_push_attempts_total{outcome=\"delivered\",subscription=\"s7\"} 7";
+    assert!(has(&text, attempts), "{text}");
 }
 
 #[test]

@@ -25,7 +25,8 @@ fn an_endpoint_alone_is_enough() {
 #[test]
 fn each_number_has_limits_that_the_refusal_names() {
     let second = Duration::from_secs(1);
-    let cases: [(&str, Box<dyn FnOnce(&mut PushSettings)>, &str); 12] = [
+    type Change = Box<dyn FnOnce(&mut PushSettings)>;
+    let cases: [(&str, Change, &str); 12] = [
         ("request_timeout", Box::new(|p| p.request_timeout = Duration::ZERO), "1s to 300s"),
         ("request_timeout", Box::new(|p| p.request_timeout = Duration::from_secs(301)), "1s to 300s"),
         ("max_concurrency", Box::new(|p| p.max_concurrency = 0), "1 to 1000"),
@@ -73,7 +74,7 @@ fn headers_that_are_ours_or_no_headers_are_refused() {
         assert_eq!(field, "headers[\"x-a\"]", "{value:?}");
     }
     let (field, reason) = refused(|push| {
-        push.headers = (0..=limits::PUSH_HEADERS).map(|n| (format!("x-{n}"), String::new())).collect()
+        push.headers = (0..=limits::PUSH_HEADERS).map(|n| (format!("x-{n}"), String::new())).collect();
     });
     assert_eq!((field.as_str(), reason.as_str()), ("headers", "there are 33, the limit is 32"));
     let (field, reason) = refused(|push| drop(push.headers.insert("x-a".into(), "v".repeat(1_025))));

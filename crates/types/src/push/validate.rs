@@ -215,7 +215,7 @@ fn at_most(field: &str, found: usize, limit: usize) -> Result<(), Invalid> {
 }
 
 /// Not a number is in no range.
-fn within<T: PartialOrd + Copy + std::fmt::Debug>(
+fn within<T: Copy + PartialOrd + std::fmt::Debug>(
     field: &str,
     value: T,
     least: T,

@@ -1,0 +1,177 @@
+//! `PushService`: for push workers in processes of their own.
+//!
+//! # Invariants
+//!
+//! - It hands out secrets, so no call does or says anything before its token was checked ([`Admission`]); without a token in the
+//!   configuration nobody is let in.
+//! - What one worker holds of the broker is its place ([`broker::PushWorker`]), for as long as its `Work` stream lasts.
+//!
+//! # Limits
+//!
+//! [`limits::ATTEMPT_REPORTS`] attempts or [`limits::PUSH_ENDPOINT_PAGE`] endpoints a call, and as many, or about 3 MiB, an answer of `Work`.
+
+mod admission;
+mod assignments;
+
+use std::pin::Pin;
+
+use broker::{Broker, PushRole, SettleError};
+use fanfare_proto::{server::push_service_server::PushService, undecoded, v1};
+use futures_util::Stream;
+use tonic::{Request, Response, Status};
+use types::{AckId, limits, push::AttemptReport};
+
+pub(crate) use admission::Admission;
+use assignments::Assignments;
+
+use crate::{
+    answer, bounds, check,
+    convert::{outcome, push},
+    refusal::Refusal,
+};
+
+/// `fanfare.v1.PushService` over the broker.
+#[derive(Debug, Clone)]
+pub(crate) struct Workers {
+    pub(crate) broker: Broker,
+    pub(crate) admission: Admission,
+}
+
+/// What a worker is told, until the stream ends.
+type WorkStream = Pin<Box<dyn Stream<Item = Result<v1::WorkResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl PushService for Workers {
+    type WorkStream = WorkStream;
+
+    async fn work(&self, request: Request<v1::WorkRequest>) -> Result<Response<WorkStream>, Status> {
+        answer("Work", self.join(&request))
+    }
+
+    async fn report_attempts(
+        &self,
+        request: Request<undecoded::ReportAttemptsRequest>,
+    ) -> Result<Response<v1::ReportAttemptsResponse>, Status> {
+        answer("ReportAttempts", self.settle(request).await)
+    }
+
+    async fn begin_confirmation(
+        &self,
+        request: Request<v1::BeginConfirmationRequest>,
+    ) -> Result<Response<v1::BeginConfirmationResponse>, Status> {
+        answer("BeginConfirmation", self.begin(request).await)
+    }
+
+    async fn set_endpoint_state(
+        &self,
+        request: Request<v1::SetEndpointStateRequest>,
+    ) -> Result<Response<v1::SetEndpointStateResponse>, Status> {
+        answer("SetEndpointState", self.set_state(request).await)
+    }
+
+    async fn report_endpoints(
+        &self,
+        request: Request<undecoded::ReportEndpointsRequest>,
+    ) -> Result<Response<v1::ReportEndpointsResponse>, Status> {
+        answer("ReportEndpoints", self.take_figures(request))
+    }
+}
+
+impl Workers {
+    /// The body of a request whose sender is let in.
+    fn admit<T>(&self, request: Request<T>) -> Result<T, Refusal> {
+        self.admission.check(request.metadata())?;
+        Ok(request.into_inner())
+    }
+
+    fn join(&self, request: &Request<v1::WorkRequest>) -> Result<WorkStream, Refusal> {
+        self.admission.check(request.metadata())?;
+        let place = self.broker.join_push(PushRole::Deliverer)?;
+        Ok(Box::pin(Assignments::new(place, self.broker.health()).stream()))
+    }
+
+    async fn settle(
+        &self,
+        request: Request<undecoded::ReportAttemptsRequest>,
+    ) -> Result<v1::ReportAttemptsResponse, Refusal> {
+        let request = bounds::open(self.admit(request)?)?;
+        let name = check::subscription("subscription", &request.subscription)?;
+        check::length("reports", request.reports.len(), 1..=limits::ATTEMPT_REPORTS)?;
+        let reports = reports(request.reports)?;
+        let subscriber = self.broker.subscriber(&name)?;
+        let outcomes = subscriber.report(&reports).await.map_err(not_reported)?.durable().await?;
+        let ack_ids = reports.iter().map(|report| AckId::to_string(&report.ack_id)).collect();
+        Ok(v1::ReportAttemptsResponse { results: outcome::settled(ack_ids, outcomes) })
+    }
+
+    async fn begin(
+        &self,
+        request: Request<v1::BeginConfirmationRequest>,
+    ) -> Result<v1::BeginConfirmationResponse, Refusal> {
+        let request = self.admit(request)?;
+        let name = check::subscription("subscription", &request.subscription)?;
+        endpoint(&request.endpoint)?;
+        check::confirmation_token("token", &request.token)?;
+        let granted = self.broker.begin_confirmation(&name, &request.endpoint, &request.token).await?;
+        Ok(v1::BeginConfirmationResponse { granted })
+    }
+
+    async fn set_state(
+        &self,
+        request: Request<v1::SetEndpointStateRequest>,
+    ) -> Result<v1::SetEndpointStateResponse, Refusal> {
+        let request = self.admit(request)?;
+        let name = check::subscription("subscription", &request.subscription)?;
+        endpoint(&request.endpoint)?;
+        match check::known("state", request.state)? {
+            v1::PushEndpointState::Active => self.broker.endpoint_confirmed(&name, &request.endpoint).await?,
+            v1::PushEndpointState::Disabled => {
+                let reason = push::disabled_reason("disabled_reason", request.disabled_reason)?;
+                self.broker.disable_endpoint(&name, &request.endpoint, reason).await?;
+            }
+            v1::PushEndpointState::Unspecified | v1::PushEndpointState::Pending => {
+                let why = "must be PUSH_ENDPOINT_STATE_ACTIVE or PUSH_ENDPOINT_STATE_DISABLED";
+                return Err(Refusal::field("state", why));
+            }
+        }
+        Ok(v1::SetEndpointStateResponse {})
+    }
+
+    fn take_figures(
+        &self,
+        request: Request<undecoded::ReportEndpointsRequest>,
+    ) -> Result<v1::ReportEndpointsResponse, Refusal> {
+        let request = bounds::open(self.admit(request)?)?;
+        for (index, given) in request.reports.into_iter().enumerate() {
+            let within = |refusal: Refusal| refusal.within(format_args!("reports[{index}]"));
+            let name = check::subscription("subscription", &given.subscription).map_err(within)?;
+            // One that was deleted meanwhile is no fault of the report.
+            let _ = self.broker.report_endpoint(&name, push::report(given).map_err(within)?);
+        }
+        Ok(v1::ReportEndpointsResponse {})
+    }
+}
+
+fn reports(given: Vec<v1::AttemptReport>) -> Result<Vec<AttemptReport>, Refusal> {
+    let read = |(index, report)| {
+        push::attempt_report(report)
+            .map_err(|refusal: Refusal| refusal.within(format_args!("reports[{index}]")))
+    };
+    given.into_iter().enumerate().map(read).collect()
+}
+
+fn not_reported(error: SettleError) -> Refusal {
+    match error {
+        SettleError::OtherSubscription { index } => {
+            check::other_subscription(format_args!("reports[{index}].ack_id"))
+        }
+        error => error.into(),
+    }
+}
+
+fn endpoint(given: &str) -> Result<(), Refusal> {
+    match given {
+        "" => Err(Refusal::field("endpoint", "is required")),
+        given => check::bytes("endpoint", given.as_bytes(), limits::PUSH_ENDPOINT_BYTES),
+    }
+}
