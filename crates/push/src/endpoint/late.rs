@@ -56,13 +56,7 @@ impl<'a> LateRequests<'a> {
         self.open.remove(&sequence);
     }
 
-    /// Nobody waits any more.
-    pub(super) fn clear(&mut self) {
-        self.open.clear();
-        self.requests.clear();
-    }
-
-    /// Bytes of their messages.
+    /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.requests.is_empty()
     }

@@ -64,12 +64,8 @@ impl<'a> Outbox<'a> {
     /// The first ones, no two of them about the same message: the second would be judged before the first has been applied.
     fn batch(&mut self) -> Vec<AttemptReport> {
         let mut sequences = HashSet::new();
-        let fits = |report: &AttemptReport| sequences.insert(report.ack_id.sequence);
-        let count = self.waiting.iter().take(BATCH).take_while({
-            let mut fits = fits;
-            move |report| fits(report)
-        });
-        let count = count.count();
+        let others = self.waiting.iter().take_while(|report| sequences.insert(report.ack_id.sequence));
+        let count = others.take(BATCH).count();
         self.waiting.drain(..count).collect()
     }
 }
@@ -93,5 +89,35 @@ async fn send<L: Leases>(
     match repeated.await {
         Ok(result) => result,
         Err(_) => Err(last),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use types::{AckId, LeaseId, SubscriptionUid, push::AttemptVerdict};
+
+    use super::*;
+
+    fn report(sequence: u64) -> AttemptReport {
+        let ack_id = AckId { subscription: SubscriptionUid(1), sequence, lease: LeaseId(1) };
+        AttemptReport { ack_id, verdict: AttemptVerdict::Acknowledge, attempt: None }
+    }
+
+    #[test]
+    fn no_call_has_two_reports_about_one_message_and_none_is_left_out() {
+        let mut outbox = Outbox::default();
+        [1, 2, 3, 2, 4].into_iter().for_each(|sequence| outbox.push(report(sequence)));
+        let batch = |outbox: &mut Outbox<'_>| -> Vec<_> {
+            outbox.batch().iter().map(|report| report.ack_id.sequence).collect()
+        };
+        assert_eq!(batch(&mut outbox), [1, 2, 3]);
+        assert_eq!(batch(&mut outbox), [2, 4]);
+    }
+
+    #[test]
+    fn a_call_has_a_thousand_reports_at_most() {
+        let mut outbox = Outbox::default();
+        (0..2_500).for_each(|sequence| outbox.push(report(sequence)));
+        assert_eq!([0; 3].map(|_| outbox.batch().len()), [1_000, 1_000, 500]);
     }
 }

@@ -39,10 +39,8 @@ impl<'a, B: Backend, C: Carrier> Task<'a, B, C> {
             Outcome::TimedOut(request) => {
                 let answer = no_answer(Failure::Timeout, "no answer in time");
                 let again = self.judge(now, &sent, &vec![answer; sent.messages.len()]);
-                if self.ending.is_none() {
-                    let patience = self.given.endpoint.push.request_timeout;
-                    self.late.add(sent, request, &again, patience);
-                }
+                let patience = self.given.endpoint.push.request_timeout;
+                self.late.add(sent, request, &again, patience);
             }
             Outcome::Cut => {
                 for delivery in sent.messages.iter() {

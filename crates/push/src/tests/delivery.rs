@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use types::push::{AttemptClass, AttemptVerdict, DisabledReason};
 
-use super::support::{Reply, Running, millis, pass, reply, seconds, until};
+use super::support::{BYTES, Reply, Running, millis, pass, reply, seconds, until};
 use crate::{EndpointChange, Failure, Response, endpoint::End};
 
 #[tokio::test(start_paused = true)]
@@ -246,6 +246,27 @@ async fn an_endpoint_that_asks_for_a_pause_is_left_alone_for_as_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pause_holds_for_messages_that_come_in_it() {
+    let running = Running::start(
+        |_| {},
+        |sequence, attempt| match (sequence, attempt) {
+            (11, 1) => reply(503, 100).retry_after(30),
+            _ => reply(200, 1),
+        },
+    );
+    running.queue.publish(10);
+    running.settle().await;
+    running.queue.publish(1);
+    // By then it waits for more beside the request that is under way.
+    pass(millis(200)).await;
+    assert_eq!(running.carry.count(), 11);
+    running.queue.publish(10);
+    pass(millis(29_500)).await;
+    assert_eq!((running.carry.count(), running.queue.leased()), (11, 0));
+    running.settle().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_endpoint_that_is_gone_is_disabled_and_keeps_its_messages() {
     let running =
         Running::start(|_| {}, |sequence, _| if sequence == 5 { reply(410, 5) } else { reply(200, 10) });
@@ -309,4 +330,22 @@ async fn an_endpoint_without_messages_asks_for_them_once() {
     let asked = running.queue.asked();
     pass(seconds(600)).await;
     assert_eq!(running.queue.asked(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_in_hand_stay_within_the_workers_bytes_and_past_them_go_one_by_one() {
+    let running = Running::within(5 * BYTES, |_| {}, |_, _| reply(200, 10));
+    running.queue.publish(100);
+    running.settle().await;
+    running.carry.most_under_way();
+    running.queue.publish(200);
+    running.settle().await;
+    assert_eq!(running.carry.most_under_way(), 5);
+    // Others have the rest.
+    let others = running.bytes.hold(5 * BYTES);
+    running.queue.publish(100);
+    running.settle().await;
+    assert_eq!(running.carry.most_under_way(), 1);
+    drop(others);
+    assert_eq!(running.bytes.held(), 0);
 }
