@@ -7,6 +7,8 @@ TOOLS="$PWD/target/tools"
 BUF_VERSION=1.75.0
 GRPCURL_WRAPPER_VERSION=1.8.6.post2
 PYTHON_GRPC_VERSION=1.85.1
+PYTHON_WEBHOOKS_VERSION=1.1.0
+NODE_WEBHOOKS_VERSION=1.1.1
 
 tool_missing() {
     echo "test.sh: $1 is missing and could not be installed" >&2
@@ -64,30 +66,54 @@ install_grpcurl() {
     chmod +x "$GRPCURL" || tool_missing grpcurl
 }
 
-# A gRPC client that was not written here, for a language with reflection; to be put on PYTHONPATH.
+# gRPC that was not written here, with reflection for clients and generated code for servers; to be put on PYTHONPATH.
 install_python_grpc() {
-    PYTHON_GRPC="$TOOLS/python-grpc-$PYTHON_GRPC_VERSION"
-    [ -d "$PYTHON_GRPC/grpc_reflection" ] && return
-    pip_install "$PYTHON_GRPC" --only-binary=:all: "grpcio==$PYTHON_GRPC_VERSION" "grpcio-reflection==$PYTHON_GRPC_VERSION"
-    [ -d "$PYTHON_GRPC/grpc_reflection" ] || tool_missing "gRPC for Python"
+    PYTHON_GRPC="$TOOLS/python-grpc-$PYTHON_GRPC_VERSION-tools"
+    [ -d "$PYTHON_GRPC/grpc_tools" ] && return
+    pip_install "$PYTHON_GRPC" --only-binary=:all: "grpcio==$PYTHON_GRPC_VERSION" \
+        "grpcio-reflection==$PYTHON_GRPC_VERSION" "grpcio-tools==$PYTHON_GRPC_VERSION"
+    [ -d "$PYTHON_GRPC/grpc_tools" ] || tool_missing "gRPC for Python"
+}
+
+# The verifiers that the organisation behind Standard Webhooks publishes; the first to be put on PYTHONPATH, the second with the
+# directory `node_modules` in it.
+install_webhook_verifiers() {
+    PYTHON_WEBHOOKS="$TOOLS/python-webhooks-$PYTHON_WEBHOOKS_VERSION"
+    [ -d "$PYTHON_WEBHOOKS/standardwebhooks" ] ||
+        pip_install "$PYTHON_WEBHOOKS" --no-deps --only-binary=:all: "standardwebhooks==$PYTHON_WEBHOOKS_VERSION"
+    [ -d "$PYTHON_WEBHOOKS/standardwebhooks" ] || tool_missing "Standard Webhooks for Python"
+    NODE_WEBHOOKS="$TOOLS/node-webhooks-$NODE_WEBHOOKS_VERSION"
+    [ -d "$NODE_WEBHOOKS/node_modules/standardwebhooks" ] ||
+        npm_install "$NODE_WEBHOOKS" "standardwebhooks@$NODE_WEBHOOKS_VERSION"
+    [ -d "$NODE_WEBHOOKS/node_modules/standardwebhooks" ] || tool_missing "Standard Webhooks for Node"
+}
+
+# npm_install DIRECTORY PACKAGE...: Node's packages into a directory of their own.
+npm_install() {
+    local directory="$1"
+    shift
+    npm install --prefix "$directory" --no-save --no-audit --no-fund --loglevel=error "$@"
 }
 
 install_buf() {
     BUF="$TOOLS/buf-$BUF_VERSION/node_modules/.bin/buf"
     [ -x "$BUF" ] && return
-    npm install --prefix "$TOOLS/buf-$BUF_VERSION" --no-save --no-audit --no-fund --loglevel=error "@bufbuild/buf@$BUF_VERSION"
+    npm_install "$TOOLS/buf-$BUF_VERSION" "@bufbuild/buf@$BUF_VERSION"
     [ -x "$BUF" ] || tool_missing buf
 }
 
 mkdir -p "$TOOLS"
 debian_program cc gcc
 debian_program python3 python3
+debian_program node nodejs
 debian_program npm npm
 debian_program strace strace
 install_promtool
 install_grpcurl
 install_python_grpc
+install_webhook_verifiers
 install_buf
-export GRPCURL PROMTOOL PYTHON_GRPC BUF
+export GRPCURL PROMTOOL PYTHON_GRPC PYTHON_WEBHOOKS NODE_WEBHOOKS BUF
 STRACE="$(command -v strace)"
-export STRACE
+NODE="$(command -v node)"
+export STRACE NODE

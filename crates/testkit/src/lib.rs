@@ -1,4 +1,5 @@
-//! What tests stand on: a recorded history of what clients saw, a checker of what was promised, a seeded simulation of the broker.
+//! What tests stand on: a recorded history of what clients saw, a checker of what was promised, a seeded simulation of the broker, and
+//! push endpoints that misbehave.
 //!
 //! # Invariants
 //!
@@ -8,10 +9,12 @@
 //!
 //! # Limits
 //!
-//! One thread, one broker, one topic name at a time, a few subscriptions. Real processes, sockets and disks are another suite's.
+//! The simulation: one thread, one broker, one topic name at a time, a few subscriptions. Real processes and disks are another suite's; real
+//! sockets only has [`endpoints`], which says its own limits.
 
 #![forbid(unsafe_code)]
 
 pub mod checker;
+pub mod endpoints;
 pub mod history;
 pub mod simulation;

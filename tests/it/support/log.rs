@@ -44,16 +44,32 @@ impl Log {
 
     /// The first line that is wanted, which is waited for.
     pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.wait_for_some(what, 1, wanted).remove(0)
+    }
+
+    /// The first so many lines that are wanted, which are waited for.
+    pub(crate) fn wait_for_some(
+        &self,
+        what: &str,
+        count: usize,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Vec<Value> {
         let (lines, changed) = &*self.0;
         let mut lines = lines.lock();
         loop {
-            if let Some(line) = lines.lines.iter().find(|line| wanted(line)) {
-                return line.clone();
+            let found: Vec<&Value> = lines.lines.iter().filter(|line| wanted(line)).take(count).collect();
+            if found.len() == count {
+                return found.into_iter().cloned().collect();
             }
             assert!(!lines.ended, "{what}: not in the whole log: {:#?}", lines.lines);
             let late = changed.wait_for(&mut lines, PATIENCE).timed_out();
             assert!(!late, "{what}: not in the log so far: {:#?}", lines.lines);
         }
+    }
+
+    /// The lines so far.
+    pub(crate) fn so_far(&self) -> Vec<Value> {
+        self.0.0.lock().lines.clone()
     }
 
     /// The line with this message, which is waited for.

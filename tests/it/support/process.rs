@@ -1,4 +1,4 @@
-//! The broker as a process.
+//! The broker, or a push worker, as a process.
 
 use std::{
     io,
@@ -24,21 +24,31 @@ pub(crate) struct Start(Command);
 
 impl Start {
     /// On free ports, with nothing of this process's environment.
-    fn new() -> Self {
-        let mut command = Command::new(tools::fanfare());
-        command.env_clear().env("RUST_BACKTRACE", "1");
-        command.args(["serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]);
-        Self(command)
+    fn new(command: &str) -> Self {
+        let mut fanfare = Command::new(tools::fanfare());
+        fanfare.env_clear().env("RUST_BACKTRACE", "1");
+        fanfare.args([command, "--http-listen", "127.0.0.1:0"]);
+        Self(fanfare)
+    }
+
+    fn serve() -> Self {
+        Self::new("serve").arg("--listen").arg("127.0.0.1:0")
+    }
+
+    /// A push worker for the broker there, which knows it by the token in a file.
+    pub(crate) fn worker(broker: SocketAddr, token: &Path) -> Self {
+        let worker = Self::new("push-worker").arg("--broker").arg(&format!("http://{broker}"));
+        worker.arg("--token-file").arg(token.to_str().unwrap())
     }
 
     /// With its log on this disk.
     pub(crate) fn on(data: &Path) -> Self {
-        Self::new().arg("--data-dir").arg(data.to_str().unwrap())
+        Self::serve().arg("--data-dir").arg(data.to_str().unwrap())
     }
 
     /// In memory.
     pub(crate) fn in_memory() -> Self {
-        Self::new().arg("--memory")
+        Self::serve().arg("--memory")
     }
 
     pub(crate) fn arg(mut self, argument: &str) -> Self {
@@ -67,7 +77,7 @@ impl Start {
     }
 }
 
-/// A broker that runs. Dropped, it is killed, and its log is checked.
+/// One that runs. Dropped, it is killed, and its log is checked.
 #[derive(Debug)]
 pub(crate) struct Fanfare {
     child: Child,
@@ -93,7 +103,7 @@ impl Fanfare {
     /// Takes note of the ports that it says it has.
     pub(crate) fn until_listening(&mut self) {
         let line = self.log.wait_for_message("fanfare is listening");
-        let address = |key: &str| Some(line[key].as_str().unwrap().parse().unwrap());
+        let address = |key: &str| line[key].as_str().map(|address| address.parse().unwrap());
         (self.grpc, self.http) = (address("grpc"), address("http"));
     }
 

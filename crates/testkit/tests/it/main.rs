@@ -1,6 +1,8 @@
-//! The checker, checked; and the simulation.
+//! The checker, checked; the simulation; and the endpoints that misbehave.
 
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 mod checker;
+mod endpoints;
 mod simulation;

@@ -9,6 +9,7 @@ use crate::{Invalid, limits};
 
 /// Headers that belong to the request itself, to the content modes or to the connection.
 const OURS: &[&str] = &[
+    "accept-encoding",
     "authorization",
     "connection",
     "content-length",

@@ -1,0 +1,85 @@
+//! `kill -9` of the broker while it delivers.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use serde_json::{Value, json};
+use testkit::endpoints::{Behaviour, Endpoint, Reply, Request};
+
+use super::{broker, endpoint_is, publish, pushing, settings, stats_when};
+use crate::support::{Fanfare, client};
+
+/// A broker with one endpoint that has confirmed.
+async fn active(endpoint: &Endpoint) -> (Fanfare, tempfile::TempDir, PathBuf) {
+    let (fanfare, directory) = broker().await;
+    let mut settings = settings(&json!({"endpoint": endpoint.url("/hook"), "requestTimeout": "60s"}));
+    settings["maxAttempts"] = json!(10);
+    client::subscribe(&fanfare, "billing", &settings);
+    endpoint_is(&fanfare, "billing", "ACTIVE").await;
+    let data = directory.path().join("data");
+    (fanfare, directory, data)
+}
+
+fn attempts(requests: &[Request]) -> Vec<&str> {
+    requests.iter().map(|request| request.header("fanfare-delivery-attempt").unwrap()).collect()
+}
+
+fn ids(requests: &[Request]) -> BTreeSet<String> {
+    requests.iter().map(|request| request.header("webhook-id").unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_attempt_that_a_crash_cut_off_is_made_again_and_is_no_failure() {
+    let endpoint = Endpoint::start(Behaviour::hold());
+    let (fanfare, _directory, data) = active(&endpoint).await;
+    publish(&fanfare, &["1"]).await;
+    endpoint.wait_for_held(1).await;
+    fanfare.kill();
+
+    endpoint.set(Behaviour::ok());
+    let fanfare = pushing(&data).ready().await;
+    let requests = endpoint.wait_for(2).await;
+    assert_eq!((attempts(&requests), ids(&requests).len()), (vec!["1", "1"], 1));
+    let stats = stats_when(&fanfare, "billing", "settled", |found| found["acked"] == "1").await;
+    assert_eq!(stats["failedAttempts"], Value::Null);
+    assert_eq!(endpoint.totals().confirmations, 1, "it has confirmed, and is not asked again");
+}
+
+#[tokio::test]
+async fn attempts_that_failed_before_a_crash_are_counted_after_it() {
+    let endpoint = Endpoint::start(Behaviour::FailFirst {
+        attempts: 2,
+        failure: Box::new(Behaviour::status(503)),
+        then: Box::new(Behaviour::Hold(Reply::ok())),
+    });
+    let (fanfare, _directory, data) = active(&endpoint).await;
+    publish(&fanfare, &["1"]).await;
+    endpoint.wait_for_held(1).await;
+    fanfare.kill();
+
+    endpoint.set(Behaviour::ok());
+    let fanfare = pushing(&data).ready().await;
+    assert_eq!(attempts(&endpoint.wait_for(4).await), ["1", "2", "3", "3"]);
+    let stats = stats_when(&fanfare, "billing", "settled", |found| found["acked"] == "1").await;
+    assert_eq!(stats["failedAttempts"], "2");
+}
+
+#[tokio::test]
+async fn everything_is_delivered_at_least_once_across_three_crashes_under_load() {
+    let endpoint = Endpoint::start(Behaviour::ok());
+    let (mut fanfare, _directory, data) = active(&endpoint).await;
+    let texts: Vec<String> = (0..2_000).map(|number| number.to_string()).collect();
+    let mut published = BTreeSet::new();
+    for part in texts.chunks(500) {
+        published.extend(publish(&fanfare, &part.iter().map(String::as_str).collect::<Vec<_>>()).await);
+    }
+    for deliveries in [100, 600, 1_200] {
+        endpoint.wait_for(deliveries).await;
+        fanfare.kill();
+        fanfare = pushing(&data).ready().await;
+    }
+    let settled = |found: &Value| found["acked"] == "2000";
+    let stats = stats_when(&fanfare, "billing", "all settled", settled).await;
+    assert_eq!(ids(&endpoint.requests()), published);
+    assert_eq!((&stats["failedAttempts"], &stats["deadLettered"]), (&Value::Null, &Value::Null));
+    assert!(attempts(&endpoint.requests()).iter().all(|attempt| *attempt == "1"));
+}
