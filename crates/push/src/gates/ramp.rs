@@ -28,6 +28,8 @@ pub(crate) struct Ramp {
     second: u64,
     delivered: u32,
     failed: u32,
+    /// Seconds with requests under way and no answer: whether they are an outage shows when one comes.
+    silent: u64,
     recovery: Option<Recovery>,
 }
 
@@ -41,11 +43,11 @@ struct Recovery {
 impl Ramp {
     /// Knows nothing yet.
     pub(crate) fn new() -> Self {
-        Self { steady: 0.0, learnt: 0, second: 0, delivered: 0, failed: 0, recovery: None }
+        Self { steady: 0.0, learnt: 0, second: 0, delivered: 0, failed: 0, silent: 0, recovery: None }
     }
 
-    /// The time has come so far. To be called before what happened then is counted, and while nothing happens. Seconds with requests under
-    /// way and nothing delivered, or more failures than successes, or after an outage, say nothing about the steady rate.
+    /// The time has come so far. To be called before what happened then is counted, and while nothing happens. Seconds with more failures
+    /// than successes, those of waiting for a failure, and those after an outage say nothing about the steady rate.
     pub(crate) fn advance(&mut self, now: Duration, is_closed: bool, in_flight: usize) {
         let second = now.as_secs();
         let passed = second.saturating_sub(self.second);
@@ -53,10 +55,7 @@ impl Ramp {
             return;
         }
         if is_closed && self.recovery.is_none() {
-            self.end_second(in_flight);
-            if in_flight == 0 {
-                self.idle(passed - 1);
-            }
+            self.end_second(passed, in_flight);
         }
         (self.second, self.delivered, self.failed) = (second, 0, 0);
         self.grow(now);
@@ -117,21 +116,32 @@ impl Ramp {
         }
     }
 
-    fn end_second(&mut self, in_flight: usize) {
-        let is_stuck = self.delivered == 0 && in_flight > 0;
-        if is_stuck || self.failed > self.delivered {
-            return;
+    fn end_second(&mut self, passed: u64, in_flight: usize) {
+        if self.failed > self.delivered {
+            self.silent = 0;
+        } else if self.delivered > 0 || in_flight == 0 {
+            let silent = std::mem::take(&mut self.silent);
+            self.idle(silent);
+            self.learn();
+        } else {
+            self.silent += 1;
         }
+        match in_flight {
+            0 => self.idle(passed - 1),
+            _ => self.silent += passed - 1,
+        }
+    }
+
+    fn learn(&mut self) {
         self.learnt = (self.learnt + 1).min(ENOUGH);
         // The first few are averaged, so that the rate is not far too low for a minute.
         let weight = if self.learnt < ENOUGH { 1.0 / f64::from(self.learnt) } else { 1.0 / MEMORY };
         self.steady += (f64::from(self.delivered) - self.steady) * weight;
     }
 
+    /// So many seconds without any message.
     fn idle(&mut self, seconds: u64) {
-        if self.learnt == ENOUGH {
-            self.steady *= (-(seconds as f64) / MEMORY).exp();
-        }
+        self.steady *= (-(seconds as f64) / MEMORY).exp();
     }
 }
 
@@ -217,6 +227,16 @@ mod tests {
         assert!((ramp.steady - 100.0).abs() < 1e-6, "{}", ramp.steady);
         ramp.advance(second(220), true, 0);
         assert!(ramp.steady < 60.0, "{}", ramp.steady);
+    }
+
+    #[test]
+    fn seconds_of_waiting_for_answers_that_come_count_as_what_they_are() {
+        let mut ramp = Ramp::new();
+        for at in 0..6_000 {
+            ramp.advance(second(at), true, 64);
+            ramp.delivered(if at % 10 == 0 { 640 } else { 0 });
+        }
+        assert!(ramp.steady > 50.0 && ramp.steady < 80.0, "{}", ramp.steady);
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod leases;
 mod lines;
 mod read;
 mod tell;
+#[cfg(test)]
+mod tests;
 
 use std::{path::Path, sync::Arc, time::Duration};
 

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use types::push::{AttemptClass, AttemptVerdict, DisabledReason};
 
-use super::support::{Reply, Running, millis, pass, reply, seconds, until};
+use super::support::{BYTES, Reply, Running, millis, pass, reply, seconds, until};
 use crate::{EndpointChange, Failure, Response, endpoint::End};
 
 #[tokio::test(start_paused = true)]
@@ -309,4 +309,22 @@ async fn an_endpoint_without_messages_asks_for_them_once() {
     let asked = running.queue.asked();
     pass(seconds(600)).await;
     assert_eq!(running.queue.asked(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_in_hand_stay_within_the_workers_bytes_and_past_them_go_one_by_one() {
+    let running = Running::within(5 * BYTES, |_| {}, |_, _| reply(200, 10));
+    running.queue.publish(100);
+    running.settle().await;
+    running.carry.most_under_way();
+    running.queue.publish(200);
+    running.settle().await;
+    assert_eq!(running.carry.most_under_way(), 5);
+    // Others have the rest.
+    let others = running.bytes.hold(5 * BYTES);
+    running.queue.publish(100);
+    running.settle().await;
+    assert_eq!(running.carry.most_under_way(), 1);
+    drop(others);
+    assert_eq!(running.bytes.held(), 0);
 }

@@ -2,6 +2,7 @@
 
 mod confirmation;
 mod delivery;
+mod local;
 mod outage;
 mod shutdown;
 mod support;

@@ -46,6 +46,11 @@ impl Endpoints {
         made.iter().filter(|(of, _)| *of == uid).map(|(_, carry)| carry.clone()).collect()
     }
 
+    /// All that were made.
+    pub(super) fn of_all(&self) -> Vec<Carry> {
+        self.made.lock().iter().map(|(_, carry)| carry.clone()).collect()
+    }
+
     /// Messages that came to one.
     fn count(&self, uid: u64) -> usize {
         self.of(uid).iter().map(Carry::count).sum()

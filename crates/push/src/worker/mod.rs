@@ -93,7 +93,10 @@ impl<B: Backend, S: Carriers> Worker<B, S> {
                 ended = slots.ended() => slots.again(ended),
                 changes = changes.recv() => match changes {
                     Some(changes) => slots.apply(changes),
-                    None => break,
+                    None => {
+                        tracing::error!("the push worker ends: what follows the broker broke");
+                        break;
+                    }
                 },
             }
         }

@@ -125,12 +125,12 @@ impl Assignments for Share {
 }
 
 impl Leases for Queue {
-    async fn next(&self, most: usize, _: u64) -> Result<Vec<Delivery>, BackendError> {
-        Self::next(self, most).await
+    async fn next(&self, most: usize, bytes: u64) -> Result<Vec<Delivery>, BackendError> {
+        Self::next(self, most, bytes).await
     }
 
-    async fn try_next(&self, most: usize, _: u64) -> Result<Vec<Delivery>, BackendError> {
-        Self::try_next(self, most)
+    async fn try_next(&self, most: usize, bytes: u64) -> Result<Vec<Delivery>, BackendError> {
+        Self::try_next(self, most, bytes)
     }
 
     async fn extend(&self, _: &[AckId], by: Duration) -> Result<(), BackendError> {

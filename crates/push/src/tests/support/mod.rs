@@ -20,7 +20,7 @@ use crate::endpoint::{self, ByteBudget, End, Figures, Given, Stop};
 
 pub(super) use backend::StandIn;
 pub(super) use carrier::{Carry, Reply, reply};
-pub(super) use queue::Queue;
+pub(super) use queue::{BYTES, Queue};
 
 /// A wall clock that goes with the runtime's.
 #[derive(Debug)]
@@ -98,11 +98,20 @@ impl Running {
         change: impl FnOnce(&mut PushSettings),
         reply: impl Fn(u64, u32) -> Reply + Send + Sync + 'static,
     ) -> Self {
+        Self::within(64 << 20, change, reply)
+    }
+
+    /// The same with so many bytes for all endpoints.
+    pub(super) fn within(
+        bytes: u64,
+        change: impl FnOnce(&mut PushSettings),
+        reply: impl Fn(u64, u32) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let endpoint = endpoint(1, change);
         let backend = StandIn::new();
         let queue = backend.queue(endpoint.uid);
         let carry = Carry::new(reply);
-        let (bytes, figures, stop) = (ByteBudget::new(64 << 20), Figures::default(), Stop::new());
+        let (bytes, figures, stop) = (ByteBudget::new(bytes), Figures::default(), Stop::new());
         let task = tokio::spawn({
             let (backend, carry, bytes) = (backend.clone(), carry.clone(), bytes.clone());
             let (figures, stop) = (figures.clone(), stop.clone());

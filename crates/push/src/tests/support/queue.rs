@@ -19,6 +19,9 @@ use types::{
 use super::now;
 use crate::BackendError;
 
+/// Of each message.
+pub(in crate::tests) const BYTES: u64 = 1_000;
+
 /// One subscription's messages, with the rules that matter here. Cheap to clone.
 #[derive(Clone)]
 pub(in crate::tests) struct Queue(Arc<Shared>);
@@ -134,9 +137,9 @@ impl Queue {
         self.0.state.lock().asked
     }
 
-    pub(super) async fn next(&self, most: usize) -> Result<Vec<Delivery>, BackendError> {
+    pub(super) async fn next(&self, most: usize, bytes: u64) -> Result<Vec<Delivery>, BackendError> {
         loop {
-            let leased = self.try_next(most)?;
+            let leased = self.try_next(most, bytes)?;
             if !leased.is_empty() {
                 return Ok(leased);
             }
@@ -146,7 +149,7 @@ impl Queue {
         }
     }
 
-    pub(super) fn try_next(&self, most: usize) -> Result<Vec<Delivery>, BackendError> {
+    pub(super) fn try_next(&self, most: usize, bytes: u64) -> Result<Vec<Delivery>, BackendError> {
         let state = &mut *self.0.state.lock();
         state.asked += 1;
         state.check()?;
@@ -156,6 +159,8 @@ impl Queue {
             state.fresh.insert(sequence);
         }
         let mut leased = Vec::new();
+        // A first message that is larger comes alone.
+        let most = most.min(usize::try_from(bytes / BYTES).unwrap()).max(1);
         while leased.len() < most {
             let Some(sequence) = state.fresh.pop_first() else { break };
             state.leases += 1;
@@ -253,6 +258,6 @@ fn delivery(uid: SubscriptionUid, sequence: u64, lease: u64, attempt: u32) -> De
         deadline: Timestamp::EPOCH,
         attempt,
         first_delivery: attempt == 1,
-        payload: Bytes::from_static(&[0; 1_000]),
+        payload: Bytes::from_static(&[0; BYTES as usize]),
     }
 }
