@@ -54,15 +54,20 @@ async fn work(
     let http = tokio::spawn(http::serve(listener, probes, stop_http.clone()));
     let watched = Watched { backend, readiness: readiness.clone() };
     let worker = Worker::new(watched, transport, &config.push, clock);
-    let stopping = async {
-        shutdown.await;
-        readiness.send_replace(Readiness::Draining);
-        stop.cancel();
+    let working = worker.run(stop.clone(), config.shutdown_timeout);
+    tokio::pin!(working);
+    let outcome = tokio::select! {
+        () = &mut working => Err(RunError::WorkerEnded),
+        () = shutdown => Ok(()),
     };
-    tokio::join!(worker.run(stop.clone(), config.shutdown_timeout), stopping);
+    readiness.send_replace(Readiness::Draining);
+    stop.cancel();
+    if outcome.is_ok() {
+        working.await;
+    }
     stop_http.cancel();
     let _ = http.await;
-    Ok(())
+    outcome
 }
 
 #[cfg(test)]

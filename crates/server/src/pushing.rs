@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::process::Process;
 
+/// Of the time that a stopping process has, for the reports of requests that took it all.
+const REPORT_TIME: Duration = Duration::from_secs(1);
 /// For a forward, which is a publish on this broker.
 const FORWARD_GRACE: Duration = Duration::from_secs(2);
 
@@ -22,8 +24,8 @@ const FORWARD_GRACE: Duration = Duration::from_secs(2);
 pub(crate) struct Pushing {
     forwarder: Running,
     deliverer: Option<Running>,
-    /// How long requests may go on.
-    grace: Duration,
+    /// How long requests may go on, and be reported.
+    patience: Duration,
 }
 
 /// A worker at work.
@@ -44,14 +46,14 @@ impl Pushing {
         broker.guard_endpoints(Arc::new(guardian));
         let local = |role| Local::new(broker.clone(), role);
         tracing::info!(network = config.push_enabled, "push endpoints are delivered to by this process");
-        let grace = config.shutdown_timeout;
+        let grace = config.shutdown_timeout.saturating_sub(REPORT_TIME);
         let forwards = Forwards(broker.clone());
         let deliverer = config
             .push_enabled
             .then(|| Running::start(process, local(PushRole::Deliverer), transport.clone(), grace));
         let forwarder =
             Running::start(process, local(PushRole::Forwarder), forwards, FORWARD_GRACE.min(grace));
-        Self { forwarder, deliverer, grace }
+        Self { forwarder, deliverer, patience: config.shutdown_timeout }
     }
 
     /// Nothing more is leased. Returns when no forward is under way.
@@ -64,7 +66,7 @@ impl Pushing {
 
     /// Waits for the requests under way, for `shutdown_timeout`, or for less if someone is less patient.
     pub(crate) async fn stop(self, patience: Option<Duration>) {
-        let patience = patience.unwrap_or(self.grace).min(self.grace);
+        let patience = patience.unwrap_or(self.patience).min(self.patience);
         if let Some(mut deliverer) = self.deliverer {
             deliverer.end(patience).await;
         }
@@ -75,7 +77,14 @@ impl Running {
     fn start<B: Backend, S: Carriers>(process: &Process, backend: B, carriers: S, grace: Duration) -> Self {
         let stop = CancellationToken::new();
         let worker = Worker::new(backend, carriers, &process.config.push, Arc::clone(&process.clock));
-        Self { task: tokio::spawn(worker.run(stop.clone(), grace)), stop }
+        let asked = stop.clone();
+        let task = tokio::spawn(async move {
+            worker.run(asked.clone(), grace).await;
+            if !asked.is_cancelled() {
+                tracing::error!("push delivery ended without having been asked to");
+            }
+        });
+        Self { task, stop }
     }
 
     /// What is not reported by then is delivered again after the next start.

@@ -101,6 +101,9 @@ pub enum RunError {
         "the broker lets in who has its push.worker_token: give it by --token-file or FANFARE_PUSH_WORKER_TOKEN"
     )]
     NoWorkerToken,
+    /// A push worker stopped though nobody had asked it to.
+    #[error("the push worker ended without having been asked to")]
+    WorkerEnded,
     /// Push delivery cannot begin. Nothing was opened.
     #[error(transparent)]
     Push(#[from] TransportError),
