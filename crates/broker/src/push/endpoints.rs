@@ -1,4 +1,4 @@
-//! Which subscriptions have an endpoint, and who works on them. Behind locks that are taken last and held for no wait.
+//! Which subscriptions have an endpoint, and who works on them. Behind a lock that is taken last and held for no wait.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,13 +19,19 @@ pub(super) type WorkerId = u64;
 /// All endpoints of a broker.
 #[derive(Debug)]
 pub(crate) struct Endpoints {
-    listed: Mutex<BTreeMap<SubscriptionUid, Listed>>,
-    workers: Mutex<Workers>,
-    /// Counts the changes of either of them.
+    table: Mutex<Table>,
+    /// Counts its changes.
     changes: watch::Sender<u64>,
     pub(super) guard: RwLock<Option<Arc<dyn CheckEndpoint>>>,
     /// Held from a look at who forwards to whom until the forward that was looked at is listed.
     pub(super) forwarding: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    listed: BTreeMap<SubscriptionUid, Listed>,
+    joined: BTreeMap<WorkerId, PushRole>,
+    next: WorkerId,
 }
 
 #[derive(Debug)]
@@ -34,12 +40,8 @@ struct Listed {
     topic: TopicName,
     /// The topic that it forwards to; none if it delivers.
     to: Option<TopicName>,
-}
-
-#[derive(Debug, Default)]
-struct Workers {
-    joined: BTreeMap<WorkerId, PushRole>,
-    next: WorkerId,
+    /// Whose it is, of those that have joined. Kept, because every worker asks for its share after every change.
+    owner: Option<WorkerId>,
 }
 
 impl Listed {
@@ -48,11 +50,28 @@ impl Listed {
     }
 }
 
+impl Table {
+    /// Whose an endpoint is: the worker with the highest hash (rendezvous hashing), so that one that comes or goes moves no more than its
+    /// own share.
+    fn owner(&self, role: PushRole, uid: SubscriptionUid) -> Option<WorkerId> {
+        let of_role = self.joined.iter().filter(|(_, joined)| **joined == role);
+        of_role.map(|(id, _)| *id).max_by_key(|id| weight(*id, uid))
+    }
+
+    /// Gives endpoints their owners again, where `changes` says that these may be others.
+    fn share_out(&mut self, changes: impl Fn(&Listed) -> bool) {
+        let mut listed = std::mem::take(&mut self.listed);
+        for (uid, entry) in listed.iter_mut().filter(|(_, entry)| changes(entry)) {
+            entry.owner = self.owner(entry.role(), *uid);
+        }
+        self.listed = listed;
+    }
+}
+
 impl Default for Endpoints {
     fn default() -> Self {
         Self {
-            listed: Mutex::default(),
-            workers: Mutex::default(),
+            table: Mutex::default(),
             changes: watch::Sender::new(0),
             guard: RwLock::default(),
             forwarding: tokio::sync::Mutex::default(),
@@ -68,23 +87,20 @@ impl Endpoints {
         topic: &TopicName,
         push: Option<&PushSettings>,
     ) {
-        let changed = match push {
-            Some(push) => {
-                let to = push.topic().ok().flatten();
-                let listed = Listed { subscription: Arc::downgrade(subscription), topic: topic.clone(), to };
-                self.listed.lock().insert(subscription.uid, listed);
-                true
-            }
-            None => self.listed.lock().remove(&subscription.uid).is_some(),
-        };
-        if changed {
-            self.tell();
-        }
+        let Some(push) = push else { return self.remove(subscription.uid) };
+        let to = push.topic().ok().flatten();
+        let subscription_ref = Arc::downgrade(subscription);
+        let mut listed = Listed { subscription: subscription_ref, topic: topic.clone(), to, owner: None };
+        let mut table = self.table.lock();
+        listed.owner = table.owner(listed.role(), subscription.uid);
+        table.listed.insert(subscription.uid, listed);
+        drop(table);
+        self.tell();
     }
 
-    /// The subscription is deleted.
+    /// The subscription is deleted, or has no endpoint any more.
     pub(crate) fn remove(&self, uid: SubscriptionUid) {
-        let removed = self.listed.lock().remove(&uid);
+        let removed = self.table.lock().listed.remove(&uid);
         if removed.is_some() {
             self.tell();
         }
@@ -97,25 +113,29 @@ impl Endpoints {
 
     /// Somebody works on endpoints of this role. Every one of them is somebody's then.
     pub(crate) fn has_worker(&self, role: PushRole) -> bool {
-        self.workers.lock().joined.values().any(|joined| *joined == role)
+        self.table.lock().joined.values().any(|joined| *joined == role)
     }
 
     /// None if there are as many as there can be.
     pub(super) fn join(&self, role: PushRole) -> Option<WorkerId> {
-        let mut workers = self.workers.lock();
-        if workers.joined.len() >= limits::PUSH_WORKERS {
+        let mut table = self.table.lock();
+        if table.joined.len() >= limits::PUSH_WORKERS {
             return None;
         }
-        let id = workers.next;
-        workers.next += 1;
-        workers.joined.insert(id, role);
-        drop(workers);
+        let id = table.next;
+        table.next += 1;
+        table.joined.insert(id, role);
+        table.share_out(|entry| entry.role() == role);
+        drop(table);
         self.tell();
         Some(id)
     }
 
     pub(super) fn leave(&self, id: WorkerId) {
-        self.workers.lock().joined.remove(&id);
+        let mut table = self.table.lock();
+        table.joined.remove(&id);
+        table.share_out(|entry| entry.owner == Some(id));
+        drop(table);
         self.tell();
     }
 
@@ -128,16 +148,9 @@ impl Endpoints {
 
     /// The subscriptions that fall to a worker.
     pub(super) fn share_of(&self, worker: WorkerId) -> Vec<Arc<Subscription>> {
-        let workers = self.workers.lock();
-        let Some(role) = workers.joined.get(&worker).copied() else { return Vec::new() };
-        let of_role = workers.joined.iter().filter(|(_, other)| **other == role);
-        let candidates: Vec<_> = of_role.map(|(id, _)| *id).collect();
-        drop(workers);
-        let listed = self.listed.lock();
-        let own = listed
-            .iter()
-            .filter(|(uid, entry)| entry.role() == role && owner(&candidates, **uid) == Some(worker));
-        own.filter_map(|(_, entry)| entry.subscription.upgrade()).collect()
+        let table = self.table.lock();
+        let own = table.listed.values().filter(|entry| entry.owner == Some(worker));
+        own.filter_map(|entry| entry.subscription.upgrade()).collect()
     }
 
     /// The topics on the way along the forwards that there are, both ends included; none if there is no way.
@@ -161,7 +174,7 @@ impl Endpoints {
 
     fn forwards(&self) -> BTreeMap<TopicName, Vec<TopicName>> {
         let mut forwards: BTreeMap<TopicName, Vec<TopicName>> = BTreeMap::new();
-        for entry in self.listed.lock().values() {
+        for entry in self.table.lock().listed.values() {
             if let Some(to) = &entry.to {
                 forwards.entry(entry.topic.clone()).or_default().push(to.clone());
             }
@@ -179,15 +192,10 @@ fn way_to(end: TopicName, came_from: &BTreeMap<TopicName, Option<TopicName>>) ->
     way
 }
 
-/// Whose an endpoint is: the worker with the highest hash (rendezvous hashing), so that one that comes or goes moves no more than its
-/// own share.
-fn owner(workers: &[WorkerId], uid: SubscriptionUid) -> Option<WorkerId> {
-    let weight = |worker: &WorkerId| {
-        let mut hasher = DefaultHasher::new();
-        (worker, uid).hash(&mut hasher);
-        (hasher.finish(), *worker)
-    };
-    workers.iter().copied().max_by_key(weight)
+fn weight(worker: WorkerId, uid: SubscriptionUid) -> (u64, WorkerId) {
+    let mut hasher = DefaultHasher::new();
+    (worker, uid).hash(&mut hasher);
+    (hasher.finish(), worker)
 }
 
 #[cfg(test)]
@@ -197,8 +205,12 @@ mod tests {
     #[test]
     fn a_worker_that_joins_takes_about_its_share_and_moves_nothing_else() {
         let uids = || (0..3_000).map(SubscriptionUid);
-        let before: Vec<_> = uids().map(|uid| owner(&[1, 2, 3], uid).unwrap()).collect();
-        let after: Vec<_> = uids().map(|uid| owner(&[1, 2, 3, 4], uid).unwrap()).collect();
+        let owners = |workers: std::ops::RangeInclusive<WorkerId>| -> Vec<_> {
+            let joined = workers.map(|id| (id, PushRole::Deliverer)).collect();
+            let table = Table { joined, ..Table::default() };
+            uids().map(|uid| table.owner(PushRole::Deliverer, uid).unwrap()).collect()
+        };
+        let (before, after) = (owners(1..=3), owners(1..=4));
         let moved: Vec<_> = before.iter().zip(&after).filter(|(before, after)| before != after).collect();
         assert!(moved.iter().all(|(_, after)| **after == 4));
         assert!((600..900).contains(&moved.len()), "{} moved", moved.len());

@@ -128,8 +128,11 @@ impl Consumer {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
+        let mut state = self.subscription.peek();
+        // One that has waited for long has used it until now. Under the lock: nobody sees it unused in between.
+        state.last_used = self.subscription.shared.time.now();
         if self.subscription.consumers.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.subscription.peek().block = None;
+            state.block = None;
         }
     }
 }

@@ -76,6 +76,22 @@ pub(super) fn resumed(status: &EndpointStatus) -> Option<EndpointStatus> {
     }
 }
 
+/// What a worker's word that it gets nothing more makes of a status; none if that is nothing. Why a pending one is disabled does not
+/// matter: it has never consented, and resuming it must not pass over that.
+pub(super) fn disabled(
+    status: &EndpointStatus,
+    reason: DisabledReason,
+    at: Timestamp,
+) -> Option<EndpointStatus> {
+    match status {
+        EndpointStatus::Disabled { .. } => None,
+        EndpointStatus::Active => Some(EndpointStatus::Disabled { reason, at }),
+        EndpointStatus::Pending(_) => {
+            Some(EndpointStatus::Disabled { reason: DisabledReason::Unconfirmed, at })
+        }
+    }
+}
+
 /// What a request for consent makes of a status; none if there is to be no request.
 pub(super) fn requested(status: &EndpointStatus, token: &str, now: Timestamp) -> Option<EndpointStatus> {
     let EndpointStatus::Pending(asked) = status else { return None };

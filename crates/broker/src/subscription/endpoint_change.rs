@@ -11,7 +11,7 @@ use types::{
 
 use super::{
     State, Subscription,
-    endpoint::{confirms, requested, resumed},
+    endpoint::{confirms, disabled, requested, resumed},
 };
 use crate::{
     ConfirmError, SubscriptionInfo, SubscriptionNotFound, Unavailable, UpdateSubscriptionError,
@@ -69,11 +69,10 @@ impl Subscription {
         reason: DisabledReason,
     ) -> Result<(), UpdateSubscriptionError> {
         let changed = self.change_status(|state, now| {
-            let status = state.status_of(endpoint);
-            let enabled = status.is_some_and(|status| !matches!(status, EndpointStatus::Disabled { .. }));
-            Ok::<_, UpdateSubscriptionError>(enabled.then_some(EndpointStatus::Disabled { reason, at: now }))
+            let status = state.status_of(endpoint).and_then(|status| disabled(status, reason, now));
+            Ok::<_, UpdateSubscriptionError>(status)
         });
-        if changed.await?.is_some() {
+        if let Some(EndpointStatus::Disabled { reason, .. }) = changed.await? {
             tracing::warn!(subscription = %self.name, ?reason, "the push endpoint was disabled; its backlog stays");
         }
         Ok(())
@@ -156,6 +155,10 @@ impl Subscription {
             state.apply(record, 0, appended.first);
         }
         if let Some(status) = status {
+            if state.endpoint_status() == Some(&EndpointStatus::Active) {
+                // Until now it was in use.
+                state.last_used = now;
+            }
             state.set_endpoint_status(status);
             self.list_endpoint(topic, state);
         }

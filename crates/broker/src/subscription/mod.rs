@@ -34,7 +34,7 @@ pub(crate) use refilter::{FilterChange, PolicyChange};
 pub use settle::{Settling, Subscriber};
 use tally::Tally;
 use tokio::sync::Notify;
-use types::{Position, SubscriptionName, SubscriptionUid, Timestamp, TopicName};
+use types::{Position, SubscriptionName, SubscriptionUid, Timestamp, TopicName, push::EndpointStatus};
 
 use crate::{
     PolicyInForce, SubscriptionInfo, SubscriptionNotFound,
@@ -176,11 +176,12 @@ impl Subscription {
         self.topic.upgrade().is_some_and(|found| found.name == *topic)
     }
 
-    /// Nobody has used it for as long as its settings allow.
+    /// Nobody has used it for as long as its settings allow. One whose endpoint is active is in use, also while no worker has it.
     pub(crate) fn is_unused(&self, now: Timestamp) -> bool {
         let state = self.state.lock();
         let unused = state.queue.settings().expire_unused_after;
-        let idle = self.consumers.load(Ordering::Relaxed) == 0;
+        let is_pushed = state.endpoint_status() == Some(&EndpointStatus::Active);
+        let idle = !is_pushed && self.consumers.load(Ordering::Relaxed) == 0;
         idle && !state.deleted && unused.is_some_and(|unused| state.last_used.plus(unused) <= now)
     }
 

@@ -131,6 +131,7 @@ impl Subscription {
             Err(error) => return Ok(Err(error)),
         };
         let position = appended.first;
+        state.last_used = now;
         state.position = position;
         state.end = position + 1 + proposal.leaving.len() as u64;
         topic_state.end = topic_state.end.max(state.end);

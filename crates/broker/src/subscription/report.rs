@@ -6,7 +6,7 @@ use journal::{AppendError, Health};
 use queue::{FailureCause, Record, Report};
 use types::{
     Invalid, Sequence, SubscriptionUid, limits,
-    push::{Attempt, AttemptReport},
+    push::{Attempt, AttemptReport, AttemptVerdict},
 };
 
 use super::{Settling, Subscriber, Subscription};
@@ -26,7 +26,8 @@ struct Reports {
 impl Subscriber {
     /// Settles leases by what came of the attempts to push them, and records these in the log: all of it in one batch. An attempt is
     /// recorded whatever becomes of its lease; on a full disk without what the endpoint answered, so that failing endpoints do not eat the
-    /// room that is left for settling. At most [`limits::ATTEMPT_REPORTS`] reports.
+    /// room that is left for settling. At most [`limits::ATTEMPT_REPORTS`] reports; waits are cut to [`limits::RETRY_AFTER_MAX`] and
+    /// [`limits::NACK_DELAY_MAX`].
     ///
     /// # Errors
     /// The request as a whole; then nothing changed.
@@ -61,10 +62,23 @@ impl Reports {
                 class: attempt.class,
                 status: attempt.status,
             });
-            all.reports.push(Report { claim, verdict: report.verdict, cause });
+            all.reports.push(Report { claim, verdict: bounded(report.verdict), cause });
             all.attempts.extend(attempt.map(|attempt| (claim.sequence, cut(attempt, full))));
         }
         all
+    }
+}
+
+/// No worker can have a message wait for longer than an endpoint or a consumer could.
+fn bounded(verdict: AttemptVerdict) -> AttemptVerdict {
+    match verdict {
+        AttemptVerdict::Retry { at_least: Some(wait) } => {
+            AttemptVerdict::Retry { at_least: Some(wait.min(limits::RETRY_AFTER_MAX)) }
+        }
+        AttemptVerdict::Release { after } => {
+            AttemptVerdict::Release { after: after.min(limits::NACK_DELAY_MAX) }
+        }
+        others => others,
     }
 }
 

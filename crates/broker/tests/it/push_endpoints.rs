@@ -6,7 +6,7 @@ use types::{
     push::{BreakerState, DisabledReason, EndpointReport, EndpointStatus},
 };
 
-use crate::fixture::{Fixture, no_backoff, pushed, ready, sub, topic};
+use crate::fixture::{Fixture, no_backoff, pushed, ready, seconds, sub, topic};
 
 const HOOK: &str = "https://hook.example.com/a";
 const OTHER: &str = "grpcs://other.example.com:443";
@@ -121,6 +121,7 @@ async fn a_status_is_answered_only_once_it_is_durable_also_by_who_changes_nothin
 #[tokio::test]
 async fn resuming_enables_a_disabled_endpoint_and_ends_a_pause_at_once_and_durably() {
     let mut fixture = with(pushed(HOOK)).await;
+    fixture.broker.endpoint_confirmed(&sub("a"), HOOK).await.unwrap();
     disable(&fixture, DisabledReason::Gone).await;
     let at = fixture.broker.now();
     fixture.pass(crate::fixture::seconds(5)).await;
@@ -182,4 +183,50 @@ async fn the_statistics_show_what_the_worker_said_last_until_the_endpoint_is_ano
     fixture.broker.report_endpoint(&sub("a"), EndpointReport::default()).unwrap();
     assert_eq!(stats().await, None);
     assert!(fixture.broker.report_endpoint(&sub("b"), EndpointReport::default()).is_err());
+}
+
+#[tokio::test]
+async fn an_endpoint_that_was_disabled_before_it_confirmed_is_asked_again_when_resumed() {
+    for reason in [DisabledReason::Gone, DisabledReason::BreakerOpen, DisabledReason::Loop] {
+        let mut fixture = with(pushed(HOOK)).await;
+        disable(&fixture, reason).await;
+        let unconfirmed = DisabledReason::Unconfirmed;
+        assert!(
+            matches!(fixture.status("a"), EndpointStatus::Disabled { reason, .. } if reason == unconfirmed)
+        );
+        fixture.crash().await;
+        let resumed = fixture.broker.resume(&sub("a")).await.unwrap();
+        assert!(matches!(resumed.endpoint, Some(EndpointStatus::Pending(_))), "{resumed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_is_in_use_while_its_endpoint_is_active_and_not_otherwise() {
+    let hour = seconds(3_600);
+    let expiring = || SubscriptionSettings { expire_unused_after: Some(hour), ..pushed(HOOK) };
+    let fixture = with(expiring()).await;
+    fixture.subscribe("pending", expiring()).await;
+    fixture.broker.endpoint_confirmed(&sub("a"), HOOK).await.unwrap();
+    fixture.clock.advance(hour * 48);
+    fixture.broker.run_upkeep().await;
+    assert!(fixture.broker.subscription(&sub("a")).is_ok(), "active, though no worker has it");
+    assert!(fixture.broker.subscription(&sub("pending")).is_err());
+    disable(&fixture, DisabledReason::BreakerOpen).await;
+    fixture.clock.advance(hour - seconds(1));
+    fixture.broker.run_upkeep().await;
+    assert!(fixture.broker.subscription(&sub("a")).is_ok(), "somebody has until then to resume it");
+    fixture.clock.advance(seconds(1));
+    fixture.broker.run_upkeep().await;
+    assert!(fixture.broker.subscription(&sub("a")).is_err());
+}
+
+#[tokio::test]
+async fn a_subscription_whose_endpoint_is_changed_is_used_by_that() {
+    let fixture =
+        with(SubscriptionSettings { expire_unused_after: Some(seconds(3_600)), ..pushed(HOOK) }).await;
+    fixture.broker.endpoint_confirmed(&sub("a"), HOOK).await.unwrap();
+    fixture.clock.advance(seconds(10_000));
+    change(&fixture, pushed(OTHER)).await;
+    fixture.broker.run_upkeep().await;
+    assert_eq!(info(&fixture).endpoint, Some(EndpointStatus::default()));
 }

@@ -314,3 +314,22 @@ async fn attempts_keep_no_segment_and_go_with_it() {
     fixture.crash().await;
     assert_eq!(fixture.backlog("a").await, 1);
 }
+
+#[tokio::test]
+async fn a_worker_cannot_have_a_message_wait_for_longer_than_the_limits() {
+    let fixture = Fixture::with_subscription(no_backoff()).await;
+    fixture.publish(&["1"]).await;
+    let forever = std::time::Duration::MAX;
+    let waits = [
+        (AttemptVerdict::Retry { at_least: Some(forever) }, limits::RETRY_AFTER_MAX),
+        (AttemptVerdict::Release { after: forever }, limits::NACK_DELAY_MAX),
+    ];
+    for (verdict, most) in waits {
+        let delivery = fixture.take_one("a").await;
+        fixture.report_one("a", &delivery, verdict, AttemptClass::Throttled).await.unwrap();
+        fixture.pass(most - seconds(1)).await;
+        assert!(fixture.take("a").await.is_empty(), "{verdict:?}");
+        fixture.pass(seconds(1)).await;
+    }
+    fixture.take_one("a").await;
+}

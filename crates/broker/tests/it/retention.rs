@@ -4,7 +4,7 @@ use broker::Config;
 use journal::{MemoryJournal, memory};
 use types::{ByteLimitAction, RetentionPolicy, SubscriptionSettings, TopicSettings};
 
-use crate::fixture::{Fixture, no_backoff, ready, seconds, sub, texts, topic};
+use crate::fixture::{Fixture, MANY, no_backoff, ready, seconds, sub, texts, topic};
 
 /// Small segments and frequent checkpoints, so that there is something to drop.
 async fn small_segments() -> Fixture {
@@ -128,6 +128,22 @@ async fn a_subscription_that_nobody_uses_is_deleted_after_the_time_it_allows() {
     fixture.broker.run_upkeep().await;
     assert!(fixture.broker.subscription(&sub("a")).is_ok(), "it was used");
     fixture.pass(Duration::from_secs(1)).await;
+    fixture.broker.run_upkeep().await;
+    assert!(fixture.broker.subscription(&sub("a")).is_err());
+}
+
+#[tokio::test]
+async fn a_consumer_that_waits_uses_the_subscription_until_it_goes() {
+    let settings =
+        SubscriptionSettings { expire_unused_after: Some(seconds(3_600)), ..SubscriptionSettings::default() };
+    let fixture = Fixture::with_subscription(settings).await;
+    let mut consumer = fixture.consumer("a");
+    assert!(ready(consumer.next(MANY)).await.is_none(), "it waits");
+    fixture.pass(seconds(36_000)).await;
+    drop(consumer);
+    fixture.broker.run_upkeep().await;
+    assert!(fixture.broker.subscription(&sub("a")).is_ok(), "it has time to come back");
+    fixture.pass(seconds(3_600)).await;
     fixture.broker.run_upkeep().await;
     assert!(fixture.broker.subscription(&sub("a")).is_err());
 }

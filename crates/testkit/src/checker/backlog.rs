@@ -56,6 +56,7 @@ impl Subscription {
         let over = self.progress.get(&sequence).is_some_and(|progress| {
             progress.over.is_some()
                 || progress.maybe_over.is_some()
+                || progress.rejected
                 || progress.highest >= self.fewest_attempts
         });
         let log = self.rules.log;

@@ -92,7 +92,7 @@ fn check_counts(subscription: &Subscription, counts: &FinalCounts, line: u64, ou
     }
     let all = subscription.progress.values();
     let exhausted = all.clone().filter(|p| matches!(p.over, Some((Over::Exhausted, _)))).count() as u64;
-    let possible = all.filter(|p| p.highest >= subscription.fewest_attempts).count() as u64;
+    let possible = all.filter(|p| p.rejected || p.highest >= subscription.fewest_attempts).count() as u64;
     let ended = counts.dead_letters + counts.dropped;
     if ended < exhausted || (ended > possible && !subscription.sought) {
         let what = format!(

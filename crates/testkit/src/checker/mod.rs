@@ -29,8 +29,7 @@ use subscription::{Over, Settle, Subscription};
 pub use violation::{Rule, Violation};
 
 use crate::history::{
-    Call, Delivered, Entry, Event, FinalCounts, Invoked, Sequence, SettleKind, Sought, SubscriptionRules,
-    SubscriptionUid,
+    Call, Delivered, Entry, Event, FinalCounts, Invoked, Sequence, Sought, SubscriptionRules, SubscriptionUid,
 };
 
 /// Checks a whole history.
@@ -91,7 +90,7 @@ impl Checker {
                     line,
                     &mut self.violations,
                 );
-                subscription.settled(&settle, outcomes, line, &mut self.violations);
+                subscription.settled(&settle, outcomes, line, at, &mut self.violations);
             }
             Event::Delivered(delivered) => self.delivered(delivered, line, at),
             Event::Found { rules, paused, position } => self.found(rules, *paused, *position, line),
@@ -201,7 +200,7 @@ impl Checker {
 
     fn unknown(&mut self, call: Call) {
         self.messages.unknown(call);
-        if let Some(settle) = self.settles.remove(&call).filter(|settle| settle.kind == SettleKind::Ack) {
+        if let Some(settle) = self.settles.remove(&call).filter(|settle| settle.kind.acknowledges()) {
             self.with(settle.subscription, |found| found.maybe_acked += settle.claims.len() as u64);
         }
         // A change that nobody waits for may still take effect at any time, until a crash.

@@ -15,6 +15,10 @@ pub(crate) struct Progress {
     pub(crate) failures: u32,
     /// When the last of them allows the next attempt, and which attempt that is.
     not_before: (u64, u32),
+    /// It was returned until then.
+    returned_until: u64,
+    /// A rejection has begun, so it may be exhausted after any attempt.
+    pub(crate) rejected: bool,
     /// Certainly over, since that line.
     pub(crate) over: Option<(Over, u64)>,
     /// Perhaps over, since that line.
@@ -39,6 +43,8 @@ pub(crate) struct Last {
     pub(crate) deadline: u64,
     /// A settlement of it has begun.
     pub(crate) given_up: bool,
+    /// It was given back, or may have been, without an attempt that counts.
+    returned: bool,
     epoch: u64,
 }
 
@@ -114,6 +120,7 @@ impl Subscription {
         self.crash_line = line;
         self.found = false;
         self.pauses_pending = 0;
+        self.progress.values_mut().for_each(|progress| progress.returned_until = 0);
         if let Some(begun) = self.seeks.drain().map(|(_, begun)| begun).min() {
             self.sought(begun, None, line);
         }
@@ -153,7 +160,8 @@ impl Subscription {
                 }
                 None => {}
             }
-            if at < progress.not_before.0 && delivered.attempt == progress.not_before.1 {
+            let waits = at < progress.not_before.0 && delivered.attempt == progress.not_before.1;
+            if waits || at < progress.returned_until {
                 wrong(Rule::Timing, "delivered before its wait was over", 0);
             }
             if delivered.attempt <= progress.failures || delivered.attempt > progress.deliveries + 1 {
@@ -179,20 +187,32 @@ impl Subscription {
         let fewest = self.fewest_attempts;
         for (sequence, lease) in claims {
             let Some(progress) = self.progress.get_mut(sequence) else { continue };
+            if kind == SettleKind::AckLate {
+                progress.maybe_over = Some(line);
+                continue;
+            }
             let Some(last) = progress.last.as_mut().filter(|last| last.lease == *lease) else { continue };
             last.given_up |= kind != SettleKind::Extend;
-            if kind == SettleKind::Ack || (kind == SettleKind::Nack && last.attempt >= fewest) {
+            last.returned |= matches!(kind, SettleKind::Release | SettleKind::Return);
+            progress.rejected |= kind == SettleKind::Reject;
+            let may_end = match kind {
+                SettleKind::Ack | SettleKind::Reject => true,
+                SettleKind::Nack | SettleKind::Retry => last.attempt >= fewest,
+                _ => false,
+            };
+            if may_end {
                 progress.maybe_over = Some(line);
             }
         }
     }
 
-    /// The answer to that: `asked` is when it was asked for.
+    /// The answer to that.
     pub(crate) fn settled(
         &mut self,
         settle: &Settle,
         outcomes: &[Settlement],
         line: u64,
+        at: u64,
         out: &mut Vec<Violation>,
     ) {
         let mut seen = std::collections::HashSet::new();
@@ -200,11 +220,45 @@ impl Subscription {
             if !outcome.held || !seen.insert(sequence) {
                 continue;
             }
-            if settle.kind == SettleKind::Ack {
-                self.acked += 1;
+            self.acked += u64::from(settle.kind.acknowledges());
+            if settle.kind == SettleKind::AckLate {
+                self.one_settled_late(*sequence, *lease, settle, line, at, out);
+            } else {
+                self.one_settled(*sequence, *lease, settle, outcome, line, out);
             }
-            self.one_settled(*sequence, *lease, settle, outcome, line, out);
         }
+    }
+
+    /// A success that came after its attempt was counted as failed was taken.
+    fn one_settled_late(
+        &mut self,
+        sequence: Sequence,
+        lease: Lease,
+        settle: &Settle,
+        line: u64,
+        at: u64,
+        out: &mut Vec<Violation>,
+    ) {
+        let Some((progress, last)) =
+            self.progress.get_mut(&sequence).and_then(|progress| progress.last.map(|last| (progress, last)))
+        else {
+            let what = format!("sequence {sequence} was settled late and never delivered");
+            return out.push(Violation::new(Rule::Lease, what, &[line]));
+        };
+        if !self.seeks.is_empty() || settle.line < self.sought_line {
+            progress.maybe_over = Some(line);
+            return;
+        }
+        let crashed = last.line < self.crash_line && self.crash_line < settle.line;
+        let is_leased =
+            last.lease == lease && last.epoch == self.epoch && !last.given_up && at < last.deadline;
+        let superseded = last.lease != lease && last.line < settle.line && !last.returned;
+        let settled = progress.over.is_some_and(|(_, over)| over < settle.line);
+        if crashed || is_leased || superseded || settled {
+            let what = format!("sequence {sequence} was settled late though something else came after");
+            out.push(Violation::new(Rule::Lease, what, &[last.line, settle.line, line]));
+        }
+        progress.over = Some((Over::Acked, line));
     }
 
     fn one_settled(
@@ -227,7 +281,7 @@ impl Subscription {
             last.deadline = outcome.until.unwrap_or(deadline);
         }
         if !self.seeks.is_empty() || settle.line < self.sought_line {
-            if settle.kind == SettleKind::Ack {
+            if matches!(settle.kind, SettleKind::Ack | SettleKind::Reject) {
                 progress.maybe_over = Some(line);
             }
             return;
@@ -241,10 +295,23 @@ impl Subscription {
             out.push(Violation::new(Rule::Lease, what, &[last.line, settle.line, line]));
         }
         match settle.kind {
-            SettleKind::Ack => progress.over = Some((Over::Acked, line)),
-            SettleKind::Nack => {
+            SettleKind::Ack | SettleKind::AckLate => progress.over = Some((Over::Acked, line)),
+            SettleKind::Reject => {
                 progress.failures += 1;
-                let delay = settle.delay.unwrap_or(self.rules.min_backoff);
+                progress.over = Some((Over::Exhausted, line));
+            }
+            SettleKind::Return => {
+                if current {
+                    progress.returned_until = settle.at.saturating_add(settle.delay.unwrap_or(0));
+                }
+            }
+            SettleKind::Nack | SettleKind::Retry => {
+                progress.failures += 1;
+                let least = self.rules.min_backoff;
+                let delay = match settle.kind {
+                    SettleKind::Retry => least.max(settle.delay.unwrap_or(0)),
+                    _ => settle.delay.unwrap_or(least),
+                };
                 progress.not_before = (settle.at.saturating_add(delay), last.attempt + u32::from(current));
                 if current && last.attempt >= self.rules.max_attempts {
                     progress.over = Some((Over::Exhausted, line));
@@ -272,6 +339,7 @@ impl Subscription {
         for progress in self.progress.values_mut() {
             progress.failures = 0;
             progress.not_before = (0, 0);
+            progress.returned_until = 0;
             let undone = progress.over.take_if(|(over, _)| *over == Over::Acked || drops);
             let acked = undone.and_then(|(over, line)| (over == Over::Acked).then_some(line));
             progress.maybe_over = progress.maybe_over.max(acked).filter(|line| *line > begun);
@@ -302,7 +370,9 @@ impl Progress {
         self.deliveries += 1;
         self.highest = self.highest.max(delivered.attempt);
         self.maybe_over = None;
+        self.returned_until = 0;
         let Delivered { lease, attempt, deadline, .. } = *delivered;
-        self.last = Some(Last { lease, attempt, at, line, deadline, given_up: false, epoch });
+        self.last =
+            Some(Last { lease, attempt, at, line, deadline, given_up: false, returned: false, epoch });
     }
 }

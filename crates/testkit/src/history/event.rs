@@ -190,15 +190,15 @@ pub enum Invoked {
         /// Its incarnation.
         log: Log,
     },
-    /// Ack, nack, extend or release.
+    /// Ack, nack, extend, release, or what a push worker reports.
     Settle {
         /// Whose messages.
         subscription: SubscriptionUid,
-        /// Which of the four.
+        /// Which of them.
         kind: SettleKind,
         /// Message and lease.
         claims: Vec<(Sequence, Lease)>,
-        /// A nack's delay, or what a lease is extended by.
+        /// A delay until the next attempt, or what a lease is extended by.
         delay: Option<u64>,
     },
 }
@@ -230,6 +230,21 @@ pub enum SettleKind {
     Extend,
     /// Never saw it: no attempt is counted.
     Release,
+    /// Failed: again as the retry policy says, but not before the delay is over.
+    Retry,
+    /// Failed for good.
+    Reject,
+    /// No attempt is counted: again once the delay is over, or after a crash.
+    Return,
+    /// Done after all, though the attempt was counted as failed.
+    AckLate,
+}
+
+impl SettleKind {
+    /// A claim that holds ends the message as acknowledged.
+    pub(crate) fn acknowledges(self) -> bool {
+        matches!(self, Self::Ack | Self::AckLate)
+    }
 }
 
 /// A message that is to be published.

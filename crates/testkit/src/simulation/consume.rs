@@ -1,4 +1,4 @@
-//! Consumers: they pull, ack, nack, extend, give back, forget, and come too late.
+//! Consumers: they pull, ack, nack, extend, give back, forget, and come too late. What they report as push workers do is in `report`.
 
 use std::time::Duration;
 
@@ -15,14 +15,15 @@ use crate::history::{Call, Delivered, Event, Invoked, SettleKind, Settlement, ha
 /// A delivery in a client's hands.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
-    subscriber: Subscriber,
-    ack_id: AckId,
+    pub(super) subscriber: Subscriber,
+    pub(super) ack_id: AckId,
+    pub(super) attempt: u32,
 }
 
 impl Held {
     /// The same under another broker's handle.
     pub(crate) fn through(&self, subscriber: &Subscriber) -> Self {
-        Self { subscriber: subscriber.clone(), ack_id: self.ack_id }
+        Self { subscriber: subscriber.clone(), ..self.clone() }
     }
 
     pub(crate) fn subscription(&self) -> u64 {
@@ -31,7 +32,7 @@ impl Held {
 }
 
 /// How a settlement is answered.
-type Answer = Result<Vec<Settlement>, SettleError>;
+pub(super) type Answer = Result<Vec<Settlement>, SettleError>;
 
 impl World {
     /// Begins to wait for messages of some subscription.
@@ -62,7 +63,8 @@ impl World {
     fn pulled(&mut self, subscriber: &Subscriber, pulled: Result<Vec<Delivery>, ConsumeError>) {
         for delivery in pulled.unwrap_or_default() {
             self.record(Event::Delivered(delivered(&delivery)));
-            self.hands.push(Held { subscriber: subscriber.clone(), ack_id: delivery.ack_id });
+            let Delivery { ack_id, attempt, .. } = delivery;
+            self.hands.push(Held { subscriber: subscriber.clone(), ack_id, attempt });
         }
     }
 
@@ -74,13 +76,14 @@ impl World {
         let taken = self.take_in_hand();
         let millis = self.random.of(&[0, 1_000, 5_000]);
         let delay = Duration::from_millis(self.random.below(millis + 1));
-        match self.random.weighted(&[55, 15, 8, 10, 4, 8]) {
+        match self.random.weighted(&[35, 10, 8, 10, 4, 8, 25]) {
             0 => self.acknowledge(&taken),
             1 => self.nack(&taken, Some(delay)),
             2 => self.nack(&taken, None),
             3 => self.extend(taken, delay + Duration::from_secs(1)),
             4 => self.release(&taken),
-            _ => {} // Forgotten: the leases run out.
+            5 => self.keep_late(taken), // Forgotten: the leases run out.
+            _ => self.report(taken),
         }
     }
 
@@ -138,6 +141,7 @@ impl World {
     fn release(&mut self, held: &[Held]) {
         let Some((subscriber, ids)) = claims(held) else { return };
         let Ok(consumer) = subscriber.consumer() else { return };
+        self.given_back.extend(&ids);
         let call = self.recorder.invoke(self.now(), settle(SettleKind::Release, &ids, None));
         consumer.release(&ids);
         // It has no answer, so whether the leases were still held is not known.
@@ -145,7 +149,7 @@ impl World {
         self.settled(call, Ok(outcomes));
     }
 
-    fn settled(&mut self, call: Call, answer: Answer) {
+    pub(super) fn settled(&mut self, call: Call, answer: Answer) {
         self.record(match answer {
             Ok(outcomes) => Event::SettleOk { call, outcomes },
             Err(SettleError::Unavailable(reason)) if may_have_happened(&reason) => Event::Unknown { call },
@@ -154,11 +158,11 @@ impl World {
     }
 }
 
-fn claims(held: &[Held]) -> Option<(Subscriber, Vec<AckId>)> {
+pub(super) fn claims(held: &[Held]) -> Option<(Subscriber, Vec<AckId>)> {
     Some((held.first()?.subscriber.clone(), held.iter().map(|held| held.ack_id).collect()))
 }
 
-fn settle(kind: SettleKind, ids: &[AckId], delay: Option<Duration>) -> Invoked {
+pub(super) fn settle(kind: SettleKind, ids: &[AckId], delay: Option<Duration>) -> Invoked {
     Invoked::Settle {
         subscription: ids.first().map_or(0, |id| id.subscription.0),
         kind,
@@ -167,7 +171,7 @@ fn settle(kind: SettleKind, ids: &[AckId], delay: Option<Duration>) -> Invoked {
     }
 }
 
-async fn durable(settling: Result<Settling, SettleError>) -> Answer {
+pub(super) async fn durable(settling: Result<Settling, SettleError>) -> Answer {
     let outcomes = settling?.durable().await?;
     Ok(outcomes.iter().map(|outcome| Settlement { held: outcome.is_ok(), until: None }).collect())
 }

@@ -17,6 +17,7 @@ impl World {
     pub(crate) async fn drain(&mut self) {
         self.finish_calls().await;
         self.hands.clear();
+        self.late.clear();
         (0..self.names.len()).for_each(|index| self.ask_for_figures(index));
         self.finish_calls().await;
         for index in 0..self.names.len() {

@@ -1,6 +1,7 @@
 //! What clients find after a restart.
 
 use super::{
+    consume::Held,
     settings::rules,
     world::{World, topic},
 };
@@ -30,12 +31,13 @@ impl World {
 
     /// Clients outlive the broker: they settle what they got before, and have to be refused.
     fn keep_hands(&mut self) {
-        let hands = std::mem::take(&mut self.hands);
+        let (hands, late) = (std::mem::take(&mut self.hands), std::mem::take(&mut self.late));
         let broker = self.broker().clone();
         for name in self.names.iter().filter(|name| name.uid.is_some()) {
             let Ok(subscriber) = broker.subscriber(&name.name) else { continue };
-            let ours = hands.iter().filter(|held| Some(held.subscription()) == name.uid.map(|uid| uid.0));
-            self.hands.extend(ours.map(|held| held.through(&subscriber)));
+            let is_ours = |held: &&Held| Some(held.subscription()) == name.uid.map(|uid| uid.0);
+            self.hands.extend(hands.iter().filter(is_ours).map(|held| held.through(&subscriber)));
+            self.late.extend(late.iter().filter(is_ours).map(|held| held.through(&subscriber)));
         }
     }
 }

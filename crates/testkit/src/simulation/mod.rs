@@ -22,6 +22,7 @@ mod figures;
 mod lookup;
 mod publish;
 mod random;
+mod report;
 mod settings;
 mod store;
 mod world;

@@ -1,6 +1,7 @@
 //! The clients' side of one run, and the order in which everything gets its turns.
 
 use std::{
+    collections::HashSet,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -8,7 +9,7 @@ use std::{
 };
 
 use broker::{Broker, Config};
-use types::{Clock, ManualClock, Timestamp, TopicName};
+use types::{AckId, Clock, ManualClock, Timestamp, TopicName};
 
 use super::{Plan, admin::Name, consume::Held, random::Random, store::Store};
 use crate::history::{Call, Entry, Event, Invoked, Log, Recorder};
@@ -41,6 +42,10 @@ pub(crate) struct World {
     pub(crate) recorder: Recorder,
     pub(crate) ops: Vec<Op>,
     pub(crate) hands: Vec<Held>,
+    /// Whose attempts failed, or were forgotten: they may be said to have succeeded after all.
+    pub(crate) late: Vec<Held>,
+    /// What was given back, or may have been: no worker says of it that it has failed.
+    pub(crate) given_back: HashSet<AckId>,
     pub(crate) names: Vec<Name>,
     /// The topic's incarnation, if there is one for all that is known.
     pub(crate) log: Option<Log>,
@@ -69,6 +74,8 @@ impl World {
             recorder,
             ops: Vec::new(),
             hands: Vec::new(),
+            late: Vec::new(),
+            given_back: HashSet::new(),
             names: (0..4).map(Name::new).collect(),
             log: None,
             topic_busy: false,
@@ -132,6 +139,7 @@ impl World {
             0 => self.poll_one(),
             1 if self.ops.len() < CALLS => self.publish(),
             2 if self.ops.len() < CALLS => self.pull(),
+            3 if self.random.percent(12) => self.acknowledge_late(),
             3 => self.settle(),
             4 => self.pass_time(),
             5 => self.store.work(&mut self.random),

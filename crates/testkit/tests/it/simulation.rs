@@ -12,6 +12,9 @@
 //!   the delivery mark is not kept; a pause is forgotten; a deleted subscription comes back; leases start again at the same number.
 //! - Order and retries: messages of a key do not wait for each other; a nack's delay is ignored; an attempt too many.
 //! - Leases: one holds beyond its end; a superseded one is accepted.
+//! - Reports (within 20): a late success settles what is leased, or is taken whatever has failed since, or from before a crash, or counts as a
+//!   failure; a report is answered before it is durable; a wait that was asked for is ignored; a rejected message is tried again; a returned
+//!   one is ready at once, or loses its key.
 //! - Retention: only half of what is needed is carried forward; a checkpoint leaves out the places of what was carried.
 //! - Filters: a re-evaluation leaves what is in hand, what is unread, or what comes into hand while it decides; a replay keeps what was
 //!   re-evaluated; a kept backlog is decided by the new policy; eras outlive a seek, or the seek lets in everything before it; a checkpoint
@@ -29,7 +32,7 @@
 use std::collections::BTreeMap;
 
 use testkit::{
-    history::{Event, Invoked, to_lines},
+    history::{Event, Invoked, SettleKind, to_lines},
     simulation::{Engine, Outcome, Plan, run},
 };
 
@@ -110,6 +113,30 @@ fn what_is_promised_holds_over_the_memory_engine() {
 #[test]
 fn what_is_promised_holds_over_the_disk_engine() {
     check_all(Engine::Disk, "disk_engine", 250);
+}
+
+#[test]
+fn what_workers_report_is_taken_and_refused_in_every_way() {
+    let mut seen = BTreeMap::<String, [u64; 2]>::new();
+    for seed in 0..60 {
+        let mut kinds = BTreeMap::<u64, SettleKind>::new();
+        for entry in run(plan(Engine::Memory, seed)).history {
+            match entry.event {
+                Event::Invoked { call, request: Invoked::Settle { kind, .. } } => {
+                    kinds.insert(call, kind);
+                }
+                Event::SettleOk { call, outcomes } => {
+                    let seen = seen.entry(format!("{:?}", kinds[&call])).or_default();
+                    outcomes.iter().for_each(|outcome| seen[usize::from(outcome.held)] += 1);
+                }
+                _ => {}
+            }
+        }
+    }
+    for kind in [SettleKind::Retry, SettleKind::Reject, SettleKind::Return, SettleKind::AckLate] {
+        let [refused, taken] = seen[&format!("{kind:?}")];
+        assert!(refused > 0 && taken > 10, "{kind:?}: {refused} refused, {taken} taken");
+    }
 }
 
 #[test]

@@ -99,7 +99,11 @@ impl Writer {
         self.lease
     }
 
-    fn begin_settle(
+    pub(super) fn pass(&mut self, millis: u64) {
+        self.at += millis;
+    }
+
+    pub(super) fn begin_settle(
         &mut self,
         subscription: u64,
         kind: SettleKind,

@@ -4,13 +4,15 @@ mod filter_mutations;
 mod filtered;
 mod good;
 mod mutations;
+mod reported;
 
 use testkit::checker::check;
 
 type History = Vec<testkit::history::Entry>;
 
-fn all_good() -> [History; 4] {
-    [good::history(), filtered::history(true), filtered::history(false), filtered::undone_seek()]
+fn all_good() -> [History; 5] {
+    let (taken, not_taken) = (filtered::history(true), filtered::history(false));
+    [good::history(), taken, not_taken, filtered::undone_seek(), reported::history()]
 }
 
 #[test]
@@ -55,6 +57,11 @@ fn each_planted_fault_is_found() {
     let all = mutations::all();
     assert!(all.len() >= 40, "{} mutations", all.len());
     find_each(good::history, all);
+}
+
+#[test]
+fn each_planted_fault_in_what_workers_report_is_found() {
+    find_each(reported::history, reported::faults());
 }
 
 #[test]
