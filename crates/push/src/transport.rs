@@ -11,7 +11,7 @@ use types::{
 
 use crate::{
     Answer, Carrier, Config, Consent, Content,
-    connect::{Connector, Dial, Dialler, Resolve, Roots, System, Tcp},
+    connect::{Bounds, Connector, Dial, Dialler, Resolve, Roots, System, Tcp},
     grpc_endpoint::{self, GrpcEndpoint},
     guard::{Guard, Target},
     webhook::Webhook,
@@ -102,7 +102,7 @@ impl Transport {
 
     fn connector(&self, target: &Arc<Target>, push: &PushSettings) -> Result<Connector, Invalid> {
         let tls = self.tls(target, push)?;
-        Connector::new(self.dialler.clone(), Arc::clone(target), tls)
+        Connector::new(self.dialler.clone(), Arc::clone(target), tls, Bounds::of(push))
             .map_err(|why| Invalid::new("endpoint", why))
     }
 
