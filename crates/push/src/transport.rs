@@ -13,7 +13,7 @@ use crate::{
     Answer, Carrier, Config, Consent, Content,
     connect::{Bounds, Connector, Dial, Dialler, Resolve, Roots, System, Tcp},
     grpc_endpoint::{self, GrpcEndpoint},
-    guard::{Guard, Target},
+    guard::{BrokerAddresses, Guard, Target},
     webhook::Webhook,
 };
 
@@ -74,6 +74,14 @@ impl Transport {
         let roots = Roots::load(config.ca_file.as_deref()).map_err(TransportError::Certificates)?;
         let guard = Arc::new(Guard::new(config));
         Ok(Self { dialler: Dialler { guard, resolver, dial, timeout: config.connect_timeout }, roots, clock })
+    }
+
+    /// The same for a worker whose broker is in another process: that is no endpoint either.
+    #[must_use]
+    pub fn beside(mut self, broker: BrokerAddresses) -> Self {
+        let guard = Guard::clone(&self.dialler.guard).beside(broker);
+        self.dialler.guard = Arc::new(guard);
+        self
     }
 
     /// The rules about what may be connected to.
