@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use types::push::{ClientCertificate, Secret};
 
 use super::*;
@@ -121,7 +123,7 @@ async fn certificates_keys_headers_and_secrets_that_cannot_be_used_are_refused_b
         ..settings(url)
     };
     let trusted = |pem: &str| PushSettings { trusted_certificates: Some(pem.to_owned()), ..settings(url) };
-    let many = (0..20).map(|n| (format!("x-{n}"), "x".repeat(1_000))).collect();
+    let many: BTreeMap<_, _> = (0..20).map(|n| (format!("x-{n}"), "x".repeat(1_000))).collect();
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for (push, field) in [
         (with("nothing", &issued.key), "client_certificate.chain"),
@@ -147,6 +149,7 @@ async fn certificates_keys_headers_and_secrets_that_cannot_be_used_are_refused_b
             },
             "headers",
         ),
+        (PushSettings { headers: many.clone(), ..settings("grpcs://127.0.0.1:8443") }, "headers"),
         (
             PushSettings { signing_secrets: vec![Secret::new("nothing")], ..settings(url) },
             "signing_secrets[0]",
