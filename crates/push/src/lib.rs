@@ -49,7 +49,7 @@ pub use config::{Config, Network};
 pub use content::{Content, FIXED_HEADER_BYTES, HEADER_BYTES, Unsendable, new_token};
 pub use forward::{Forwarder, Topics};
 pub use grpc_endpoint::GrpcEndpoint;
-pub use guard::{Denied, Guard, Host, Scheme, Target, UrlError};
+pub use guard::{BrokerAddresses, Denied, Guard, Host, Scheme, Target, UrlError};
 pub use local::{Local, LocalAssignments, LocalLeases};
 pub use remote::{Remote, RemoteAssignments, RemoteError, RemoteLeases};
 pub use retry_after::retry_after;

@@ -11,9 +11,9 @@ use types::{
 
 use crate::{
     Answer, Carrier, Config, Consent, Content,
-    connect::{Connector, Dial, Dialler, Resolve, Roots, System, Tcp},
+    connect::{Bounds, Connector, Dial, Dialler, Resolve, Roots, System, Tcp},
     grpc_endpoint::{self, GrpcEndpoint},
-    guard::{Guard, Target},
+    guard::{BrokerAddresses, Guard, Target},
     webhook::Webhook,
 };
 
@@ -76,6 +76,14 @@ impl Transport {
         Ok(Self { dialler: Dialler { guard, resolver, dial, timeout: config.connect_timeout }, roots, clock })
     }
 
+    /// The same for a worker whose broker is in another process: that is no endpoint either.
+    #[must_use]
+    pub fn beside(mut self, broker: BrokerAddresses) -> Self {
+        let guard = Guard::clone(&self.dialler.guard).beside(broker);
+        self.dialler.guard = Arc::new(guard);
+        self
+    }
+
     /// The rules about what may be connected to.
     pub fn guard(&self) -> &Guard {
         &self.dialler.guard
@@ -102,7 +110,7 @@ impl Transport {
 
     fn connector(&self, target: &Arc<Target>, push: &PushSettings) -> Result<Connector, Invalid> {
         let tls = self.tls(target, push)?;
-        Connector::new(self.dialler.clone(), Arc::clone(target), tls)
+        Connector::new(self.dialler.clone(), Arc::clone(target), tls, Bounds::of(push))
             .map_err(|why| Invalid::new("endpoint", why))
     }
 

@@ -46,7 +46,7 @@ async fn work(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let transport = Transport::new(&config.push, Arc::clone(&clock))?;
+    let transport = Transport::new(&config.push, Arc::clone(&clock))?.beside(backend.addresses());
     let readiness = watch::Sender::new(Readiness::Joining(None));
     let metrics = observe::metrics(config, readiness.subscribe())?;
     let probes = Probes { readiness: readiness.subscribe(), damage: Arc::default(), metrics };

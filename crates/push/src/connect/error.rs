@@ -18,7 +18,7 @@ pub(crate) struct ConnectError {
 
 impl ConnectError {
     pub(super) fn new(failure: Failure, what: impl Into<String>) -> Self {
-        Self { failure, what: what.into() }
+        Self { failure, what: cut(&what.into()) }
     }
 }
 
@@ -28,7 +28,7 @@ impl ConnectError {
 /// it comes out of reading. Anything else is a connection that broke, or an answer that is none.
 pub(crate) fn failure(error: &(dyn Error + 'static)) -> (Failure, String) {
     if let Some(connect) = find::<ConnectError>(error) {
-        return (connect.failure, cut(&connect.what));
+        return (connect.failure, connect.what.clone());
     }
     if let Some(tls) = find::<rustls::Error>(error) {
         return (Failure::Tls, cut(&format!("TLS: {tls}")));
@@ -50,9 +50,10 @@ pub(crate) fn in_words(error: &(dyn Error + 'static)) -> String {
     words
 }
 
-/// As much of it as an attempt keeps.
+/// As much of it as an attempt keeps. Some of it may be the endpoint's words, which people and terminals read: control characters are
+/// replaced, so that nobody writes lines of a log or colours a screen that way.
 pub(crate) fn cut(words: &str) -> String {
-    words[..words.floor_char_boundary(limits::ATTEMPT_ERROR_BYTES)].to_owned()
+    words[..words.floor_char_boundary(limits::ATTEMPT_ERROR_BYTES)].replace(char::is_control, "?")
 }
 
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
@@ -80,6 +81,13 @@ mod tests {
         let inner = ConnectError::new(Failure::Denied, "no");
         let wrapped = io::Error::other(io::Error::other(inner));
         assert_eq!(failure(&wrapped), (Failure::Denied, "no".to_owned()));
+    }
+
+    #[test]
+    fn no_control_character_gets_into_an_error() {
+        let said = ConnectError::new(Failure::Tls, "a\r\nb\u{1b}[31m\u{0}\u{85}ü");
+        assert_eq!(failure(&said), (Failure::Tls, "a??b?[31m??ü".to_owned()));
+        assert_eq!(failure(&io::Error::other("a\nb")), (Failure::Protocol, "a?b".to_owned()));
     }
 
     #[test]

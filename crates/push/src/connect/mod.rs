@@ -8,6 +8,7 @@
 //! - It fails closed: no address, one denied address among good ones, a resolver that fails or does not answer: no connection.
 //! - Resolving, connecting and the TLS handshake share one deadline.
 //! - No proxy: nothing reads the environment.
+//! - An endpoint that does not let go of its connections gets no more of them ([`Bounds::connections`]), and harms no one else.
 
 mod dial;
 mod error;
@@ -26,12 +27,17 @@ use futures_util::future::BoxFuture;
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use tokio_rustls::TlsConnector;
+use types::push::PushSettings;
 
 pub(crate) use dial::{Dial, Tcp};
 pub(crate) use error::{ConnectError, cut, failure, in_words};
 pub(crate) use resolve::{Resolve, System};
+use stream::Io;
 pub(crate) use stream::Stream;
 pub(crate) use tls::Roots;
 
@@ -49,18 +55,40 @@ pub(crate) struct Dialler {
     pub(crate) timeout: Duration,
 }
 
+/// Beside one for each request under way: for requests that are late, for those that are idle, and for those that are being closed.
+const SPARE_CONNECTIONS: usize = 32;
+
+/// What the connections to one endpoint may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Connections at a time, those that are being made or closed included.
+    pub(crate) connections: usize,
+    /// How long the endpoint may take nothing of what is written.
+    pub(crate) stall: Duration,
+}
+
 /// Connects to one endpoint.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
     dialler: Dialler,
     target: Arc<Target>,
     tls: Option<Tls>,
+    bounds: Bounds,
+    slots: Arc<Semaphore>,
 }
 
 #[derive(Clone)]
 struct Tls {
     connector: TlsConnector,
     name: ServerName<'static>,
+}
+
+impl Bounds {
+    /// hyper makes a connection for a request even if one becomes free in the meantime, so there can be two for each.
+    pub(crate) fn of(push: &PushSettings) -> Self {
+        let requests = usize::try_from(push.max_concurrency).unwrap_or(usize::MAX / 4);
+        Self { connections: 2 * requests + SPARE_CONNECTIONS, stall: push.request_timeout }
+    }
 }
 
 impl Connector {
@@ -72,12 +100,14 @@ impl Connector {
         dialler: Dialler,
         target: Arc<Target>,
         config: Option<Arc<ClientConfig>>,
+        bounds: Bounds,
     ) -> Result<Self, ConnectError> {
         let tls = config.map(|config| {
             let name = server_name(target.host())?;
             Ok::<_, ConnectError>(Tls { connector: TlsConnector::from(config), name })
         });
-        Ok(Self { dialler, target, tls: tls.transpose()? })
+        let slots = Arc::new(Semaphore::new(bounds.connections));
+        Ok(Self { dialler, target, tls: tls.transpose()?, bounds, slots })
     }
 
     /// The same with another deadline.
@@ -92,7 +122,12 @@ impl Connector {
     /// There is none.
     pub(crate) async fn connect(&self) -> Result<Stream, ConnectError> {
         let timeout = self.dialler.timeout;
-        match tokio::time::timeout(timeout, self.connect_at_last()).await {
+        let connecting = async {
+            let slot = self.slot().await?;
+            let io = self.connect_at_last().await?;
+            Ok(Stream::new(io, self.bounds.stall, slot))
+        };
+        match tokio::time::timeout(timeout, connecting).await {
             Ok(connected) => connected,
             Err(_) => Err(ConnectError::new(
                 Failure::Timeout,
@@ -101,12 +136,18 @@ impl Connector {
         }
     }
 
-    async fn connect_at_last(&self) -> Result<Stream, ConnectError> {
+    /// Waits for one of the endpoint's connections to be gone, if there are as many as there may be.
+    async fn slot(&self) -> Result<OwnedSemaphorePermit, ConnectError> {
+        let slot = Arc::clone(&self.slots).acquire_owned().await;
+        slot.map_err(|closed| ConnectError::new(Failure::Connect, closed.to_string()))
+    }
+
+    async fn connect_at_last(&self) -> Result<Io, ConnectError> {
         let addresses = self.addresses().await?;
         let stream = self.dial(&addresses).await?;
-        let Some(tls) = &self.tls else { return Ok(Stream::Plain(stream)) };
+        let Some(tls) = &self.tls else { return Ok(Io::Plain(stream)) };
         let connected = tls.connector.connect(tls.name.clone(), stream).await;
-        connected.map(|stream| Stream::Tls(Box::new(stream))).map_err(|error| self.handshake(&error))
+        connected.map(|stream| Io::Tls(Box::new(stream))).map_err(|error| self.handshake(&error))
     }
 
     /// All addresses, checked; at least one.

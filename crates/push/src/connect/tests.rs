@@ -1,19 +1,25 @@
-use std::{future, io};
+use std::{any::Any, future, io};
 
+use bytes::Bytes;
+use http_body_util::Full;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::{
     Config,
-    guard::vectors,
-    support::{Dials, Names, config, now},
+    guard::{Scheme, vectors},
+    support::{Dials, Names, certificates::Authority, config, now, settings},
+    webhook::client_builder,
 };
+
+const BOUNDS: Bounds = Bounds { connections: 2, stall: Duration::from_secs(60) };
 
 fn connector(url: &str, config: &Config, names: Arc<Names>, dials: Arc<Dials>) -> Connector {
     let guard = Arc::new(Guard::new(config));
     let target = Arc::new(guard.target(url).unwrap());
     let dialler = Dialler { guard, resolver: names, dial: dials, timeout: config.connect_timeout };
-    Connector::new(dialler, target, None).unwrap()
+    Connector::new(dialler, target, None, BOUNDS).unwrap()
 }
 
 fn by_default() -> Config {
@@ -150,4 +156,67 @@ async fn no_vector_is_connected_to_over_a_real_network() {
 async fn the_system_resolves_what_the_hosts_file_says() {
     let found = System::new().unwrap().resolve("localhost").await.unwrap();
     assert!(found.iter().all(IpAddr::is_loopback) && !found.is_empty(), "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_with_all_its_connections_in_use_gets_no_more_until_one_is_gone() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", server.local_addr().unwrap());
+    let dials = Dials::connecting();
+    let connector = connector(&url, &config(), Names::hanging(), Arc::clone(&dials));
+    let (first, _second) = (connector.connect().await.unwrap(), connector.connect().await.unwrap());
+    assert_eq!(connector.connect().await.unwrap_err().failure, Failure::Timeout);
+    assert_eq!(dials.dialled.lock().len(), BOUNDS.connections, "it is not even tried");
+    drop(first);
+    connector.connect().await.unwrap();
+}
+
+/// Shakes hands and then reads nothing, so that not even a close gets through.
+async fn taking_nothing(tls: Option<TlsAcceptor>) -> SocketAddr {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = server.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut open: Vec<Box<dyn Any + Send>> = Vec::new();
+        while let Ok((stream, _)) = server.accept().await {
+            open.push(match &tls {
+                None => Box::new(stream),
+                Some(tls) => Box::new(tls.accept(stream).await.unwrap()),
+            });
+        }
+    });
+    at
+}
+
+#[tokio::test]
+async fn an_endpoint_that_takes_nothing_does_not_keep_what_nobody_needs_any_more() {
+    let authority = Authority::new();
+    for protocol in [None, Some("http/1.1"), Some("h2")] {
+        let issued = authority.issue("127.0.0.1");
+        let tls = protocol.map(|protocol| TlsAcceptor::from(Arc::new(issued.server(&[protocol]))));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", taking_nothing(tls).await);
+        let mut connector = connector(&url, &config(), Names::hanging(), Dials::connecting());
+        if protocol.is_some() {
+            let push = PushSettings { trusted_certificates: Some(authority.pem.clone()), ..settings(&url) };
+            let tls = Roots::load(None).unwrap().config(Scheme::Https, &push).unwrap();
+            let (dialler, target) = (connector.dialler.clone(), Arc::clone(&connector.target));
+            connector = Connector::new(dialler, target, Some(tls), BOUNDS).unwrap();
+        }
+        let slots = Arc::clone(&connector.slots);
+        let client = client_builder().build(connector);
+        let large = Full::new(Bytes::from(vec![b'm'; 32 << 20]));
+        let mut request = Box::pin(client.request(http::Request::post(&url).body(large).unwrap()));
+        while slots.available_permits() == BOUNDS.connections {
+            assert!(futures_util::poll!(&mut request).is_pending());
+            tokio::task::yield_now().await;
+        }
+        // From now on the clock moves when there is nothing left to do but to wait.
+        tokio::time::pause();
+        assert!(tokio::time::timeout(BOUNDS.stall / 2, request).await.is_err(), "{protocol:?}");
+        drop(client);
+        let all_free = slots.acquire_many(u32::try_from(BOUNDS.connections).unwrap());
+        let freed = tokio::time::timeout(BOUNDS.stall, all_free).await;
+        assert!(freed.is_ok(), "{protocol:?}");
+        tokio::time::resume();
+    }
 }

@@ -49,7 +49,7 @@ pub enum Unsendable {
     Header(String),
     /// More headers than servers take.
     #[error(
-        "the headers have {bytes} bytes, the limit is {limit}; the contents CLOUD_EVENTS_STRUCTURED and SNS_ENVELOPE have attributes in the body"
+        "the headers have {bytes} bytes, the limit is {limit}; the content SNS_ENVELOPE has attributes in the body, and so has CLOUD_EVENTS_STRUCTURED those whose names CloudEvents allows"
     )]
     TooManyHeaders {
         /// How many.

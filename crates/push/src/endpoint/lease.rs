@@ -14,6 +14,9 @@ use crate::{BackendError, Leases, gates::Allowance};
 
 /// Bytes of messages that one endpoint has in hand, or one message.
 const ENDPOINT_BYTES: u64 = 16 << 20;
+/// Bytes of messages that are leased together, or one message: they may be put into one request, and gRPC servers take 4 MiB unless told
+/// otherwise.
+const LEASE_BYTES: u64 = 3 << 20;
 /// Messages that one endpoint has in hand: under way, or settled and not reported yet.
 const IN_HAND: usize = 4_000;
 
@@ -62,7 +65,7 @@ impl<'a> Lease<'a> {
         if most == 0 {
             return None;
         }
-        let room = ENDPOINT_BYTES.saturating_sub(in_hand.bytes).min(limits::PULL_BYTES as u64);
+        let room = ENDPOINT_BYTES.saturating_sub(in_hand.bytes).min(LEASE_BYTES);
         if waits {
             return (room > 0).then(|| Self::wait(leases, false));
         }

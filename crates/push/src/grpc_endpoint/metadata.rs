@@ -13,12 +13,14 @@ use types::{
     push::{Authentication, PushSettings},
 };
 
+use crate::FIXED_HEADER_BYTES;
+
 const AGENT: &str = concat!("Fanfare/", env!("CARGO_PKG_VERSION"));
 
 /// Checks what the settings of a gRPC endpoint have beyond other settings.
 ///
 /// # Errors
-/// A name that gRPC gives another meaning to.
+/// A name that gRPC gives another meaning to, or more of them than servers take.
 pub(crate) fn check(push: &PushSettings) -> Result<(), Invalid> {
     of_settings(push).map(drop)
 }
@@ -37,6 +39,11 @@ pub(super) fn of_settings(push: &PushSettings) -> Result<HeaderMap, Invalid> {
             credentials(authentication).map_err(|why| Invalid::new("authentication", why))?;
         value.set_sensitive(true);
         headers.insert(name, value);
+    }
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+    if bytes > FIXED_HEADER_BYTES {
+        let why = format!("make {bytes} bytes with authentication, the limit is {FIXED_HEADER_BYTES}");
+        return Err(Invalid::new("headers", why));
     }
     Ok(headers)
 }

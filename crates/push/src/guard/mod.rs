@@ -7,17 +7,20 @@
 //! - What is not understood is refused: there is no way of writing an address that is checked as one thing and used as another.
 //!
 //! The order of the rules, first match counts: the broker's own ports; no address at all (`0.0.0.0`, `::`); the operator's
-//! `deny_networks`; a cloud's metadata, unless the operator allows exactly that address; `allow_networks`; the built-in list.
+//! `deny_networks`; a cloud's metadata, unless the operator allows exactly that address; the same rules for an IPv4 address that a translator
+//! would make of it (NAT64, 6to4, IPv4-compatible); `allow_networks`; the built-in list.
 
 mod network;
+mod own;
 mod special;
 mod target;
 
 use std::{
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
 };
 
+pub use own::BrokerAddresses;
 pub use target::{Host, Scheme, Target, UrlError};
 
 use crate::{Config, Network};
@@ -31,6 +34,7 @@ pub struct Guard {
     ports: Vec<RangeInclusive<u16>>,
     trusted: Vec<String>,
     own: Vec<SocketAddr>,
+    broker: BrokerAddresses,
 }
 
 /// An address that must not be connected to.
@@ -53,7 +57,13 @@ impl Guard {
             ports: config.allow_ports.clone(),
             trusted: config.trusted_hosts.iter().map(|host| plain(host)).collect(),
             own: config.own_addresses.clone(),
+            broker: BrokerAddresses::default(),
         }
+    }
+
+    /// The same, of a worker whose broker is there.
+    pub(crate) fn beside(self, broker: BrokerAddresses) -> Self {
+        Self { broker, ..self }
     }
 
     /// Reads an endpoint's address, and checks all that can be checked without asking anyone.
@@ -98,7 +108,7 @@ impl Guard {
     }
 
     fn rule(&self, ip: IpAddr, port: u16) -> Option<String> {
-        if self.own.iter().any(|own| own.port() == port && is_at(ip, own.ip().to_canonical())) {
+        if own::are_at(&self.own, ip, port) || self.broker.has(ip, port) {
             return Some("it is the broker itself".to_owned());
         }
         if ip.is_unspecified() {
@@ -111,24 +121,15 @@ impl Guard {
             let allowed = self.allow.iter().any(|network| network.is_host(ip));
             return (!allowed).then(|| "it is a cloud's metadata service".to_owned());
         }
+        // Who must allow a translator's addresses, because IPv4 is not to be had otherwise, has not allowed all of IPv4 with them.
+        if let Some(rule) = special::inside(ip).and_then(|inside| self.rule(inside.into(), port)) {
+            return Some(rule);
+        }
         if self.allow.iter().any(|network| network.contains(ip)) {
             return None;
         }
         special::rule(ip).map(str::to_owned)
     }
-}
-
-/// Whether a connection to an address can reach what listens at an address of this machine.
-fn is_at(ip: IpAddr, own: IpAddr) -> bool {
-    let reaches_itself = ip.is_loopback() || ip.is_unspecified();
-    ip == own
-        || (reaches_itself && own.is_loopback())
-        || (own.is_unspecified() && (reaches_itself || is_local(ip)))
-}
-
-/// Whether an address is one of this machine's: only those can be bound. Nothing is sent.
-fn is_local(ip: IpAddr) -> bool {
-    UdpSocket::bind((ip, 0)).is_ok()
 }
 
 /// A host as it is compared: in lower case, without the root's dot and the brackets of an IPv6 address.

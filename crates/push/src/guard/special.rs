@@ -90,6 +90,22 @@ pub(super) fn rule(address: IpAddr) -> Option<&'static str> {
     }
 }
 
+/// The IPv4 address that what translates or tunnels makes of an IPv6 address: NAT64 (RFC 6052, the well-known prefix), 6to4 and
+/// IPv4-compatible addresses.
+pub(super) fn inside(address: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(address) = address else { return None };
+    let from = |first: usize| {
+        let octets = address.octets();
+        Some(Ipv4Addr::new(octets[first], octets[first + 1], octets[first + 2], octets[first + 3]))
+    };
+    match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => from(12),
+        [0x2002, ..] => from(2),
+        [0, 0, 0, 0, 0, 0, ..] if !address.is_loopback() => from(12),
+        _ => None,
+    }
+}
+
 fn within_v4(address: Ipv4Addr, (network, bits, _): &V4) -> bool {
     (u32::from(address) ^ u32::from(Ipv4Addr::from(*network))) >> (32 - bits) == 0
 }

@@ -1,5 +1,3 @@
-use std::net::TcpListener;
-
 use super::*;
 
 fn guard(change: impl FnOnce(&mut Config)) -> Guard {
@@ -137,10 +135,50 @@ fn the_broker_is_never_an_endpoint_whatever_is_allowed() {
 }
 
 #[test]
-fn an_address_is_this_machines_if_it_can_be_bound() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    assert!(is_local(listener.local_addr().unwrap().ip()));
-    assert!(!is_local("8.8.8.8".parse().unwrap()));
+fn the_broker_of_a_worker_elsewhere_is_no_endpoint_either_wherever_it_turns_up() {
+    let broker = BrokerAddresses::default();
+    let all = |config: &mut Config| config.allow_networks = networks(&["0.0.0.0/0", "::/0"]);
+    let guard = guard(all).beside(broker.clone());
+    let itself = Some("it is the broker itself".to_owned());
+    assert_eq!(denies(&guard, "10.0.0.5:50051"), None);
+    broker.add("10.0.0.5:50051".parse().unwrap());
+    broker.add("[::ffff:10.0.0.6]:50051".parse().unwrap());
+    for address in
+        ["10.0.0.5:50051", "[::ffff:10.0.0.5]:50051", "[64:ff9b::10.0.0.5]:50051", "10.0.0.6:50051"]
+    {
+        assert_eq!(denies(&guard, address), itself, "{address}");
+    }
+    assert_eq!(denies(&guard, "10.0.0.5:50052"), None);
+    // At one of this machine's addresses it may be at all of them.
+    broker.add("127.0.0.1:50051".parse().unwrap());
+    for address in ["127.0.0.1:50051", "[::1]:50051", "0.0.0.0:50051"] {
+        assert_eq!(denies(&guard, address), itself, "{address}");
+    }
+}
+
+#[test]
+fn an_address_that_a_translator_makes_another_of_is_denied_for_what_it_becomes() {
+    let guard = guard(|config| {
+        config.allow_networks = networks(&["64:ff9b::/96", "2002::/16", "::/96", "10.1.0.0/16"]);
+        config.deny_networks = networks(&["8.8.4.0/24"]);
+    });
+    for (address, rule) in [
+        ("[64:ff9b::169.254.169.254]:80", "metadata"),
+        ("[64:ff9b::127.0.0.1]:80", "loopback"),
+        ("[64:ff9b::10.0.0.1]:80", "private"),
+        ("[64:ff9b::8.8.4.4]:80", "the operator denies"),
+        ("[2002:a9fe:a9fe::1]:80", "metadata"),
+        ("[2002:7f00:1::]:80", "loopback"),
+        ("[::10.0.0.1]:80", "private"),
+    ] {
+        let denied = denies(&guard, address).expect(address);
+        assert!(denied.contains(rule), "{address}: {denied}");
+    }
+    for address in
+        ["[64:ff9b::8.8.8.8]:80", "[64:ff9b::10.1.0.1]:80", "[2002:808:808::1]:80", "[::8.8.8.8]:80"]
+    {
+        assert_eq!(denies(&guard, address), None, "{address}");
+    }
 }
 
 #[test]

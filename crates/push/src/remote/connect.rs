@@ -1,5 +1,6 @@
 use std::{
     io,
+    net::SocketAddr,
     path::Path,
     pin::Pin,
     sync::Arc,
@@ -19,6 +20,8 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint, Uri};
+
+use crate::guard::BrokerAddresses;
 
 /// Bytes of one answer: the longest pull, and what is around its messages.
 pub(super) const ANSWER_BYTES: usize = 12 << 20;
@@ -49,6 +52,7 @@ pub(super) struct Broker {
     host: Arc<str>,
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    found: BrokerAddresses,
 }
 
 impl Broker {
@@ -79,7 +83,7 @@ impl Broker {
             }
         };
         let origin = parsed.as_str().parse().map_err(|_| bad("it cannot be put into a request"))?;
-        Ok(Self { origin, host: host.into(), port, tls })
+        Ok(Self { origin, host: host.into(), port, tls, found: BrokerAddresses::default() })
     }
 
     /// A connection that is made when it is needed, and made again when it broke.
@@ -96,8 +100,20 @@ impl Broker {
             .connect_with_connector_lazy(Dial(self.clone()))
     }
 
+    /// Where it has been found so far.
+    pub(super) fn found(&self) -> &BrokerAddresses {
+        &self.found
+    }
+
+    /// Of the broker's name now. They are remembered before there is a connection, and before any endpoint is known.
+    async fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        let addresses: Vec<_> = tokio::net::lookup_host((&*self.host, self.port)).await?.collect();
+        addresses.iter().for_each(|address| self.found.add(*address));
+        Ok(addresses)
+    }
+
     async fn connect(self) -> io::Result<TokioIo<Box<dyn Stream>>> {
-        let stream = TcpStream::connect((&*self.host, self.port)).await?;
+        let stream = TcpStream::connect(self.addresses().await?.as_slice()).await?;
         stream.set_nodelay(true)?;
         let Some((connector, name)) = self.tls else { return Ok(TokioIo::new(Box::new(stream))) };
         Ok(TokioIo::new(Box::new(connector.connect(name, stream).await?)))

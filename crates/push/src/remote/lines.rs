@@ -4,6 +4,7 @@ use parking_lot::Mutex;
 use tonic::transport::Channel;
 
 use super::connect::Broker;
+use crate::guard::BrokerAddresses;
 
 /// Endpoints whose calls share a connection: well below the calls that a broker takes on one.
 pub(super) const ENDPOINTS: usize = 200;
@@ -24,6 +25,11 @@ impl Lines {
     /// None yet.
     pub(super) fn new(broker: Broker) -> Self {
         Self { broker, shared: Mutex::default() }
+    }
+
+    /// Where the broker has been found so far.
+    pub(super) fn found(&self) -> &BrokerAddresses {
+        self.broker.found()
     }
 
     /// One that is shared with nobody.

@@ -26,7 +26,7 @@ use types::{
     push::{EndpointReport, Secret},
 };
 
-use crate::{Assignments, Backend, BackendError, Changes, EndpointChange};
+use crate::{Assignments, Backend, BackendError, BrokerAddresses, Changes, EndpointChange};
 pub use connect::RemoteError;
 pub use leases::RemoteLeases;
 use lines::{Line, Lines};
@@ -64,6 +64,11 @@ impl Remote {
         authorization.set_sensitive(true);
         let main = lines.dial();
         Ok(Self(Arc::new(Inner { lines, main, authorization })))
+    }
+
+    /// Where the broker has been found so far, and will have been.
+    pub fn addresses(&self) -> BrokerAddresses {
+        self.0.lines.found().clone()
     }
 
     fn service(&self) -> PushServiceClient<Channel> {

@@ -81,6 +81,22 @@ async fn batches_are_as_large_as_the_owner_says_and_each_message_has_its_own_ans
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_leased_together_fits_into_one_request_to_a_grpc_server() {
+    let running = Running::start(
+        |push| {
+            push.endpoint = "grpcs://endpoint.example:443".into();
+            push.max_batch = 1_000;
+        },
+        |_, _| reply(0, 10),
+    );
+    running.queue.publish(2_000);
+    running.settle().await;
+    assert!(running.carry.batches().contains(&1_000), "{:?}", running.carry.batches());
+    // 4 MiB, what tonic, grpc-go, grpc-java and gRPC's core take by default, less what is around 1,000 messages.
+    assert!(running.queue.most_bytes_asked() <= (4 << 20) - 1_000 * 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn leases_last_longer_than_a_request_may_take() {
     let running = Running::start(|push| push.request_timeout = seconds(60), |_, _| reply(200, 10));
     running.queue.publish(1);

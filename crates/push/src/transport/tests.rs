@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use types::push::{ClientCertificate, Secret};
 
 use super::*;
@@ -109,6 +111,19 @@ async fn hosts_that_the_operator_vouches_for_and_a_static_check_ask_no_one() {
 }
 
 #[tokio::test]
+async fn a_host_that_the_operator_vouches_for_has_its_addresses_checked_as_every_other() {
+    let trusted_hosts = vec!["*.example.com".to_owned(), "10.0.0.1".to_owned()];
+    let trusting = Config { trusted_hosts, ..Config::default() };
+    let (names, dials) = (Names::answering(&[&["8.8.8.8", "10.0.0.1"]]), Dials::refusing());
+    let transport = transport(&trusting, names, Arc::clone(&dials));
+    let by_name = transport.carrier(&endpoint(settings("https://hooks.example.com"))).unwrap();
+    let answer = by_name.deliver(&[delivery(1)]).await.remove(0);
+    assert_eq!(answer.response, crate::Response::Failed(crate::Failure::Denied), "{}", answer.error);
+    assert!(transport.carrier(&endpoint(settings("https://10.0.0.1"))).is_err());
+    assert!(dials.dialled.lock().is_empty());
+}
+
+#[tokio::test]
 async fn certificates_keys_headers_and_secrets_that_cannot_be_used_are_refused_by_field() {
     let (authority, other) = (Authority::new(), Authority::new());
     let issued = authority.issue("client");
@@ -121,7 +136,7 @@ async fn certificates_keys_headers_and_secrets_that_cannot_be_used_are_refused_b
         ..settings(url)
     };
     let trusted = |pem: &str| PushSettings { trusted_certificates: Some(pem.to_owned()), ..settings(url) };
-    let many = (0..20).map(|n| (format!("x-{n}"), "x".repeat(1_000))).collect();
+    let many: BTreeMap<_, _> = (0..20).map(|n| (format!("x-{n}"), "x".repeat(1_000))).collect();
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for (push, field) in [
         (with("nothing", &issued.key), "client_certificate.chain"),
@@ -147,6 +162,7 @@ async fn certificates_keys_headers_and_secrets_that_cannot_be_used_are_refused_b
             },
             "headers",
         ),
+        (PushSettings { headers: many.clone(), ..settings("grpcs://127.0.0.1:8443") }, "headers"),
         (
             PushSettings { signing_secrets: vec![Secret::new("nothing")], ..settings(url) },
             "signing_secrets[0]",

@@ -4,7 +4,7 @@ use types::push::Secret;
 use super::*;
 use crate::{
     process::Process,
-    pushing::tests::{Hook, broker_of, local, publish, soon, subscribe},
+    pushing::tests::{Hook, broker_of, local, publish, pushed_to, soon, subscribe},
 };
 
 const TOKEN: &str = "0123456789abcdef";
@@ -67,6 +67,27 @@ async fn a_worker_delivers_for_a_broker_elsewhere_and_is_ready_while_it_is_let_i
     soon(work(listener, &config, remote, delivered)).await.unwrap();
     let figures = broker.subscription_stats(&"s".parse().unwrap()).await.unwrap().push.unwrap();
     assert_eq!(figures.report.delivered, 1, "it said how the endpoint is before it went");
+}
+
+#[tokio::test]
+async fn a_worker_does_not_deliver_to_its_broker() {
+    let (broker, url) = broker().await;
+    let endpoint = url.replace("http://", "grpc://");
+    subscribe(&broker, "s", "a", pushed_to(&endpoint)).await.unwrap();
+    publish(&broker, "paid").await;
+    let (listener, _) = listen().await;
+    let remote = Remote::connect(&url, &Secret::new(TOKEN), None).unwrap();
+    let denied = async {
+        let name = "s".parse().unwrap();
+        loop {
+            let push = broker.subscription_stats(&name).await.unwrap().push.unwrap();
+            if push.report.last_error.is_some_and(|error| error.contains("it is the broker itself")) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(work(listener, &local(), remote, denied)).await.unwrap();
 }
 
 #[tokio::test]

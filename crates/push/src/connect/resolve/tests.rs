@@ -11,11 +11,12 @@ use tokio::net::UdpSocket;
 use super::*;
 use crate::{
     Config, Failure,
-    connect::{Connector, Dialler},
+    connect::{Bounds, Connector, Dialler},
     guard::Guard,
     support::{Dials, now},
 };
 
+const BOUNDS: Bounds = Bounds { connections: 1, stall: Duration::from_secs(60) };
 const A: u16 = 1;
 const AAAA: u16 = 28;
 
@@ -75,7 +76,7 @@ async fn failure(system: System) -> (Failure, Vec<SocketAddr>) {
     let dials = Dials::refusing();
     let dial = Arc::clone(&dials);
     let dialler = Dialler { guard, resolver: Arc::new(system), dial, timeout: config.connect_timeout };
-    let connected = Connector::new(dialler, target, None).unwrap().connect().await;
+    let connected = Connector::new(dialler, target, None, BOUNDS).unwrap().connect().await;
     let dialled = dials.dialled.lock().clone();
     (connected.unwrap_err().failure, dialled)
 }

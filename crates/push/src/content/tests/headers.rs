@@ -108,6 +108,10 @@ fn more_headers_than_servers_take_make_a_message_unsendable() {
     for mode in [ContentMode::CloudEventsStructured, ContentMode::SnsEnvelope] {
         assert!(request(settings(mode), &given(100)).is_ok(), "{mode:?}");
     }
+    let no_extension = |n| (format!("orderLine{n}"), value.clone());
+    let given = v1::Message { attributes: (0..16).map(no_extension).collect(), ..message(b"x", "", &[]) };
+    assert!(request(settings(ContentMode::CloudEventsStructured), &given).is_err());
+    assert!(request(settings(ContentMode::SnsEnvelope), &given).is_ok());
 }
 
 #[test]

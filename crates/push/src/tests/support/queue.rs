@@ -49,6 +49,7 @@ struct State {
     refused: usize,
     dead: usize,
     asked: usize,
+    most_bytes_asked: u64,
 }
 
 struct Message {
@@ -136,6 +137,11 @@ impl Queue {
         self.0.state.lock().asked
     }
 
+    /// Bytes that were asked for at a time, at most.
+    pub(in crate::tests) fn most_bytes_asked(&self) -> u64 {
+        self.0.state.lock().most_bytes_asked
+    }
+
     pub(super) async fn next(&self, most: usize, bytes: u64) -> Result<Vec<Delivery>, BackendError> {
         loop {
             let leased = self.try_next(most, bytes)?;
@@ -151,6 +157,7 @@ impl Queue {
     pub(super) fn try_next(&self, most: usize, bytes: u64) -> Result<Vec<Delivery>, BackendError> {
         let state = &mut *self.0.state.lock();
         state.asked += 1;
+        state.most_bytes_asked = state.most_bytes_asked.max(bytes);
         state.check()?;
         let now = now();
         while state.waiting.first().is_some_and(|(at, _)| *at <= now) {
