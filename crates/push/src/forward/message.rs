@@ -16,17 +16,20 @@ pub(super) fn has_been_in(message: &v1::Message, log: LogId) -> bool {
     message.forwarded_from.iter().filter_map(|id| id.parse::<MessageId>().ok()).any(|id| id.log == log)
 }
 
-/// Ready for the other topic.
+/// Begins the deduplication IDs of forwards. A publisher's has no control character, so nobody can take a forward's place beforehand.
+const FORWARD: char = '\u{1}';
+
+/// Ready for the other topic. The publisher's deduplication ID was for the topic before; that of the forward is the broker's own affair.
 pub(super) fn publishable(
     mut message: v1::Message,
     subscription: SubscriptionUid,
     was: MessageId,
 ) -> NewMessage {
     message.deliver_at = None;
-    message.deduplication_id = format!("forward-{:016x}-{was}", subscription.0);
+    message.deduplication_id = String::new();
     let meta = MessageMeta {
         ordering_key: optional(&message.ordering_key),
-        deduplication_id: optional(&message.deduplication_id),
+        deduplication_id: Some(format!("{FORWARD}{:016x}-{was}", subscription.0).into()),
         correlation_id: message.correlation_id.as_str().into(),
         deliver_at: Timestamp::EPOCH,
         expire_at: message.expire_at.as_ref().and_then(time),
