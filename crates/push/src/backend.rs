@@ -72,11 +72,13 @@ pub struct Changes {
     pub assigned: Vec<AssignedEndpoint>,
     /// Subscriptions whose endpoints are no longer this worker's.
     pub withdrawn: Vec<SubscriptionUid>,
+    /// With these, all of its share has been told since it joined: what it had before and has not been told of is no longer its own.
+    pub is_complete: bool,
 }
 
 /// A worker's share of the endpoints.
 pub trait Assignments: Send + 'static {
-    /// Waits for the next changes; the first has all of them, and may be empty.
+    /// Waits for the next changes. The first ones have all of the share, up to the first that is complete, and may be empty.
     fn next(&mut self) -> impl Future<Output = Result<Changes, BackendError>> + Send;
 }
 

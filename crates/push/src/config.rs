@@ -24,8 +24,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// Time for resolving, connecting and the TLS handshake together. 100 ms to 1 min, default 5 s.
     pub connect_timeout: Duration,
-    /// Messages in requests under way, of all endpoints together; past it each endpoint has one message at a time. 1 MiB to 64 GiB, default
-    /// 256 MiB.
+    /// Messages in requests under way, of all endpoints together: half for who comes first, half in equal shares. An endpoint with no room left has
+    /// one message at a time. 1 MiB to 64 GiB, default 256 MiB.
     pub max_in_flight_bytes: u64,
     /// The broker's own ports, which are never an endpoint. No key of the configuration.
     pub own_addresses: Vec<SocketAddr>,

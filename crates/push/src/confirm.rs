@@ -34,13 +34,21 @@ const NOT_GRANTED: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct AskLimits {
     time: Stopwatch,
-    next: Mutex<HashMap<String, Duration>>,
+    asked: Mutex<Asked>,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    /// When each may be asked again.
+    next: HashMap<String, Duration>,
+    /// When it is worth looking for what may be forgotten: so many may ask for room that looking for each would take all the time.
+    tidy_at: Duration,
 }
 
 impl AskLimits {
     /// None has been asked.
     pub(crate) fn new() -> Self {
-        Self { time: Stopwatch::start(), next: Mutex::default() }
+        Self { time: Stopwatch::start(), asked: Mutex::default() }
     }
 
     /// Leave to ask this endpoint now; else how long to wait.
@@ -48,16 +56,17 @@ impl AskLimits {
         let now = self.time.now();
         let address = format!("address {endpoint}");
         let host = format!("host {}", host(endpoint));
-        let next = &mut *self.next.lock();
+        let Asked { next, tidy_at } = &mut *self.asked.lock();
         let not_before = [&address, &host].into_iter().filter_map(|key| next.get(key)).max().copied();
         if let Some(at) = not_before.filter(|at| *at > now) {
             return Err(at - now);
         }
-        if next.len() + 2 > REMEMBERED {
+        if next.len() + 2 > REMEMBERED && *tidy_at <= now {
             next.retain(|_, at| *at > now);
-            if next.len() + 2 > REMEMBERED {
-                return Err(HOST_INTERVAL);
-            }
+            *tidy_at = now + HOST_INTERVAL;
+        }
+        if next.len() + 2 > REMEMBERED {
+            return Err(HOST_INTERVAL);
         }
         next.insert(address, now + limits::CONFIRMATION_INTERVAL);
         next.insert(host, now + HOST_INTERVAL);
@@ -106,7 +115,7 @@ pub(crate) async fn vouch<B: Backend>(backend: &B, endpoint: &AssignedEndpoint, 
 
 fn settled(result: Result<(), BackendError>) -> End {
     match result {
-        Ok(()) => End::Settled,
+        Ok(()) => End::Told,
         Err(error) => End::Failed(error),
     }
 }
@@ -208,7 +217,7 @@ mod tests {
         let asked = |n: usize| limits.ask(&format!("https://{n}.example/"));
         assert!((0..REMEMBERED / 2).all(|n| asked(n).is_ok()));
         assert_eq!(asked(REMEMBERED), Err(HOST_INTERVAL));
-        assert!(limits.next.lock().len() <= REMEMBERED);
+        assert!(limits.asked.lock().next.len() <= REMEMBERED);
         advance(limits::CONFIRMATION_INTERVAL).await;
         assert_eq!(asked(REMEMBERED), Ok(()));
     }

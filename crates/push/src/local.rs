@@ -85,7 +85,8 @@ impl Assignments for LocalAssignments {
         loop {
             self.worker.changed().await;
             let changes = self.compare(self.worker.assigned());
-            if std::mem::take(&mut self.is_first) || changes != Changes::default() {
+            let is_news = !changes.assigned.is_empty() || !changes.withdrawn.is_empty();
+            if std::mem::take(&mut self.is_first) || is_news {
                 return Ok(changes);
             }
         }
@@ -100,7 +101,7 @@ impl LocalAssignments {
         let assigned = share.values().filter(is_new).cloned().collect();
         let withdrawn = self.known.keys().filter(|uid| !share.contains_key(uid)).copied().collect();
         self.known = share;
-        Changes { assigned, withdrawn }
+        Changes { assigned, withdrawn, is_complete: true }
     }
 }
 

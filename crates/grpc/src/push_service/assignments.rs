@@ -72,6 +72,8 @@ struct Told {
     begun: bool,
     /// There is something to tell, though it may be that there is nothing.
     due: bool,
+    /// It has been told all of the share that there was when it joined.
+    complete: bool,
 }
 
 impl Told {
@@ -93,9 +95,10 @@ impl Told {
         self.begun = true;
         let withdrawn = self.withdrawn.drain(..self.withdrawn.len().min(limits::PUSH_ENDPOINT_PAGE));
         let withdrawn = withdrawn.map(|uid| uid.0.to_string()).collect();
-        let page = v1::WorkResponse { withdrawn, assigned: self.some_assigned() };
+        let assigned = self.some_assigned();
         self.due = !self.withdrawn.is_empty() || !self.assigned.is_empty();
-        Some(page)
+        self.complete |= !self.due;
+        Some(v1::WorkResponse { assigned, withdrawn, complete: self.complete })
     }
 
     /// As many as fit, at least one if there is one.
@@ -161,6 +164,21 @@ mod tests {
         assert_eq!(pages(&mut told), [(0, 0)]);
         told.compare(Vec::new());
         assert_eq!(pages(&mut told), []);
+    }
+
+    #[test]
+    fn the_answer_that_completes_the_first_share_says_so_and_each_later_one_does() {
+        let mut told = Told::default();
+        let complete = |told: &mut Told| -> Vec<_> {
+            std::iter::from_fn(|| told.page()).map(|page| page.complete).collect()
+        };
+        told.compare((0..2_500).map(|uid| endpoint(uid, 0)).collect());
+        assert_eq!(complete(&mut told), [false, false, true]);
+        told.compare(Vec::new());
+        assert_eq!(complete(&mut told), [true, true, true]);
+        let mut nothing = Told::default();
+        nothing.compare(Vec::new());
+        assert_eq!(complete(&mut nothing), [true]);
     }
 
     #[test]

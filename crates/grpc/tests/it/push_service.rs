@@ -96,9 +96,12 @@ async fn a_broker_without_a_token_lets_nobody_in() {
 async fn a_worker_is_told_its_share_with_the_secrets_and_what_changes_in_it() {
     let server = server().await;
     let mut work = worker(&server).work(v1::WorkRequest {}).await.unwrap().into_inner();
-    assert_eq!(next(&mut work).await, v1::WorkResponse::default(), "the first answer comes at once");
+    let nothing = v1::WorkResponse { complete: true, ..Default::default() };
+    assert_eq!(next(&mut work).await, nothing, "the first answer comes at once");
     create(&server, "s").await;
-    let told = next(&mut work).await.assigned.remove(0);
+    let mut response = next(&mut work).await;
+    assert!(response.complete);
+    let told = response.assigned.remove(0);
     assert_eq!(told.subscription, "projects/default/subscriptions/s");
     assert_eq!(told.topic, "projects/default/topics/t");
     assert_eq!(told.incarnation, get(&server).await.incarnation);

@@ -3,13 +3,11 @@
 //! Who asks for many does not wait, and who waits asks for one: so a request for many holds its part of the worker's bytes only for a
 //! moment, and an endpoint with nothing to do holds none.
 
-use std::sync::Arc;
-
 use broker::Delivery;
 use futures_util::future::BoxFuture;
 use types::limits;
 
-use super::bytes::{ByteBudget, Held};
+use super::bytes::{Held, Share};
 use crate::{BackendError, Leases, gates::Allowance};
 
 /// Bytes of messages that one endpoint has in hand, or one message.
@@ -19,6 +17,9 @@ const ENDPOINT_BYTES: u64 = 16 << 20;
 const LEASE_BYTES: u64 = 3 << 20;
 /// Messages that one endpoint has in hand: under way, or settled and not reported yet.
 const IN_HAND: usize = 4_000;
+
+/// What a request for many is taken to bring, at least: the queue gives fewer messages if they are larger.
+const LEASE_BYTES: u64 = 64 << 10;
 
 /// A request to the queue.
 pub(super) struct Lease<'a> {
@@ -45,6 +46,8 @@ pub(super) struct Leased {
 pub(super) struct InHand {
     pub(super) messages: usize,
     pub(super) bytes: u64,
+    /// Of a message, about.
+    pub(super) mean: u64,
 }
 
 impl<'a> Lease<'a> {
@@ -53,7 +56,7 @@ impl<'a> Lease<'a> {
         leases: &'a L,
         allowance: Allowance,
         in_hand: InHand,
-        budget: &Arc<ByteBudget>,
+        share: &Share,
         waits: bool,
     ) -> Option<Self> {
         let most = match allowance {
@@ -69,7 +72,9 @@ impl<'a> Lease<'a> {
         if waits {
             return (room > 0).then(|| Self::wait(leases, false));
         }
-        let reserved = budget.reserve(room);
+        // No more than it will need: others lease at the same time, and an answer can take long.
+        let needed = in_hand.mean.saturating_mul(2 * most as u64).max(LEASE_BYTES);
+        let reserved = share.reserve(room.min(needed), in_hand.bytes);
         match reserved.count() {
             // There is no room, for this endpoint or at all: one message at a time.
             0 if in_hand.bytes > 0 => None,
@@ -107,4 +112,48 @@ pub(super) async fn done(lease: &mut Option<Lease<'_>>) -> Leased {
         Leased { result, is_probe: asked.is_probe, waited: asked.waits, _reserved: asked.reserved.take() };
     *lease = None;
     leased
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use broker::Outcome;
+    use types::{AckId, push::AttemptReport};
+
+    use super::{super::ByteBudget, *};
+
+    /// A broker that does not answer.
+    struct Silent;
+
+    impl Leases for Silent {
+        async fn next(&self, _: usize, _: u64) -> Result<Vec<Delivery>, BackendError> {
+            std::future::pending().await
+        }
+
+        async fn try_next(&self, _: usize, _: u64) -> Result<Vec<Delivery>, BackendError> {
+            std::future::pending().await
+        }
+
+        async fn extend(&self, _: &[AckId], _: Duration) -> Result<(), BackendError> {
+            std::future::pending().await
+        }
+
+        async fn report(&self, _: Vec<AttemptReport>) -> Result<Vec<Outcome>, BackendError> {
+            std::future::pending().await
+        }
+    }
+
+    #[test]
+    fn a_request_for_small_messages_keeps_little_room_from_others_while_it_lasts() {
+        let budget = ByteBudget::new(256 << 20);
+        let share = Share::new(budget.clone());
+        for (mean, room) in [(0, 64 << 10), (1_000, 128_000), (1 << 20, limits::PULL_BYTES as u64)] {
+            let in_hand = InHand { messages: 0, bytes: 0, mean };
+            let lease = Lease::begin(&Silent, Allowance::Messages(64), in_hand, &share, false);
+            assert_eq!(budget.held(), room, "{mean}");
+            drop(lease);
+            assert_eq!(budget.held(), 0);
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! - One task an endpoint; all it does is futures inside this task, so it ends as a whole and leaves nothing behind.
 //! - What is leased is sent or given back at once; nothing waits here. While the breaker is open, nothing is leased.
 //! - A message that was sent is reported once, as it went or as its time ran out; a success after that is reported on top.
+//! - What the gates know is kept for the next task of the endpoint, however this one ends.
 //! - Bounded: requests under way by the gates, messages and bytes in hand, late requests, and the time to stop.
 
 mod attempt;
@@ -13,6 +14,7 @@ mod bytes;
 mod figures;
 mod late;
 mod lease;
+mod memory;
 mod outbox;
 mod send;
 mod settle;
@@ -28,8 +30,9 @@ use tokio_util::sync::CancellationToken;
 use types::{Clock, push::DisabledReason};
 
 pub(crate) use backoff::Backoff;
-pub(crate) use bytes::ByteBudget;
+pub(crate) use bytes::{ByteBudget, Share};
 pub(crate) use figures::Figures;
+pub(crate) use memory::Memory;
 pub(crate) use stop::Stop;
 pub(crate) use stopwatch::Stopwatch;
 
@@ -55,6 +58,7 @@ pub(crate) struct Given<'a, B, C> {
     pub(crate) clock: &'a dyn Clock,
     pub(crate) bytes: Arc<ByteBudget>,
     pub(crate) figures: Figures,
+    pub(crate) memory: Memory,
     pub(crate) stop: Stop,
 }
 
@@ -65,6 +69,8 @@ pub(crate) enum End {
     Stopped,
     /// There is nothing to do until the endpoint changes.
     Settled,
+    /// The broker was told what has become of the endpoint, and will say so.
+    Told,
     /// The broker does not go along.
     Failed(BackendError),
 }
@@ -87,6 +93,7 @@ struct Task<'a, B: Backend, C> {
     late: LateRequests<'a>,
     outbox: Outbox<'a>,
     in_hand: InHand,
+    share: Share,
     lease: Option<Lease<'a>>,
     /// The queue was empty when it was asked last.
     is_empty: bool,
@@ -97,7 +104,8 @@ struct Task<'a, B: Backend, C> {
     /// The endpoint gets nothing more, and the broker does not know yet.
     change: Option<BoxFuture<'a, Result<(), BackendError>>>,
     ending: Option<Ending>,
-    is_stopped: bool,
+    /// How long requests may go on since it was told to stop.
+    grace: Option<Duration>,
     /// Requests are no longer waited for.
     cut: CancellationToken,
 }
@@ -111,7 +119,7 @@ struct Ending {
 }
 
 enum Event<'a> {
-    Stop,
+    Stop(Duration),
     Time,
     Back(Back<'a>),
     Late(LateAnswer),
@@ -123,15 +131,17 @@ enum Event<'a> {
 
 impl<'a, B: Backend, C: Carrier> Task<'a, B, C> {
     fn new(given: Given<'a, B, C>, leases: &'a B::Leases) -> Self {
+        let (time, gates) = given.memory.take_up(&given.endpoint.push, given.endpoint.uid.0);
         Self {
-            gates: Gates::new(&given.endpoint.push, given.endpoint.uid.0),
+            gates,
+            share: Share::new(given.bytes.clone()),
             given,
             leases,
-            time: Stopwatch::start(),
+            time,
             attempts: FuturesUnordered::new(),
             late: LateRequests::default(),
             outbox: Outbox::default(),
-            in_hand: InHand { messages: 0, bytes: 0 },
+            in_hand: InHand { messages: 0, bytes: 0, mean: 0 },
             lease: None,
             is_empty: false,
             not_before: Duration::ZERO,
@@ -139,7 +149,7 @@ impl<'a, B: Backend, C: Carrier> Task<'a, B, C> {
             extensions: FuturesUnordered::new(),
             change: None,
             ending: None,
-            is_stopped: false,
+            grace: None,
             cut: CancellationToken::new(),
         }
     }
@@ -157,9 +167,9 @@ impl<'a, B: Backend, C: Carrier> Task<'a, B, C> {
             self.outbox.start(self.leases, REPORT_PATIENCE);
             self.show(now);
             match self.event(wake_at).await {
-                Event::Stop => {
-                    self.is_stopped = true;
-                    self.end(End::Stopped, self.given.stop.grace());
+                Event::Stop(grace) => {
+                    self.grace = Some(grace);
+                    self.end(End::Stopped, grace);
                 }
                 Event::Back(back) => self.back(back),
                 Event::Late(late) => self.late(late),
@@ -174,10 +184,10 @@ impl<'a, B: Backend, C: Carrier> Task<'a, B, C> {
     /// Waits until something happens. What waits is kept, so nothing is lost by leaving.
     async fn event(&mut self, wake_at: Option<Duration>) -> Event<'a> {
         let time = self.time;
-        let Self { attempts, late, lease, outbox, extensions, change, given, is_stopped, .. } = self;
+        let Self { attempts, late, lease, outbox, extensions, change, given, grace, .. } = self;
         tokio::select! {
             biased;
-            () = given.stop.cancelled(), if !*is_stopped => Event::Stop,
+            sooner = given.stop.sooner_than(*grace) => Event::Stop(sooner),
             Some(back) = attempts.next(), if !attempts.is_empty() => Event::Back(back),
             Some(answer) = late.next(), if !late.is_empty() => Event::Late(answer),
             reported = outbox.done() => Event::Reported(reported),
@@ -205,14 +215,13 @@ impl<'a, B: Backend, C: Carrier> Task<'a, B, C> {
             self.lease = None;
         }
         if self.lease.is_none() {
-            let bytes = &self.given.bytes;
-            self.lease = Lease::begin(self.leases, allowance, self.in_hand(), bytes, self.is_empty);
+            self.lease = Lease::begin(self.leases, allowance, self.in_hand(), &self.share, self.is_empty);
         }
         let gates = match allowance {
             Allowance::NotBefore(at) => Some(at),
             _ => None,
         };
-        gates.into_iter().chain(self.gates.disables_at()).min()
+        gates.into_iter().chain(self.gates.disables_at(now)).min()
     }
 
     fn in_hand(&self) -> InHand {
@@ -248,7 +257,7 @@ impl<'a, B: Backend, C: Carrier> Task<'a, B, C> {
     }
 
     fn disable_if_dead(&mut self, now: Duration) {
-        if self.ending.is_none() && self.gates.disables_at().is_some_and(|at| at <= now) {
+        if self.ending.is_none() && self.gates.disables_at(now).is_some_and(|at| at <= now) {
             self.disable(DisabledReason::BreakerOpen);
         }
     }
@@ -261,12 +270,22 @@ impl<'a, B: Backend, C: Carrier> Task<'a, B, C> {
         tracing::warn!(subscription = %self.given.endpoint.subscription, ?reason, "the endpoint is disabled");
         let (backend, endpoint) = (self.given.backend, self.given.endpoint);
         self.change = Some(Box::pin(change(backend, endpoint, EndpointChange::Disabled(reason))));
-        self.end(End::Settled, Duration::MAX);
+        self.end(End::Told, Duration::MAX);
     }
 
     fn changed(&mut self, result: Result<(), BackendError>) {
         if let (Err(error), Some(ending)) = (result, &mut self.ending) {
             ending.end = End::Failed(error);
+        }
+    }
+}
+
+impl<B: Backend, C> Drop for Task<'_, B, C> {
+    fn drop(&mut self) {
+        let Given { memory, endpoint, .. } = &self.given;
+        memory.keep(self.time, &self.gates, &endpoint.push.endpoint);
+        if self.ending.as_ref().is_some_and(|ending| ending.end == End::Told) {
+            memory.is_resumed();
         }
     }
 }

@@ -36,6 +36,8 @@ impl<B: Backend, C: Carrier> Task<'_, B, C> {
             self.gates.drained();
             return;
         }
+        let bytes: u64 = deliveries.iter().map(|delivery| delivery.payload.len() as u64).sum();
+        self.in_hand.mean = self.in_hand.mean.midpoint(bytes / deliveries.len() as u64);
         self.extend(&deliveries);
         let deliveries = self.admit(now, deliveries, leased.is_probe);
         if deliveries.is_empty() {
@@ -53,8 +55,10 @@ impl<B: Backend, C: Carrier> Task<'_, B, C> {
     fn admit(&mut self, now: Duration, deliveries: Vec<Delivery>, is_probe: bool) -> Vec<Delivery> {
         let mut admitted = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
-            self.late.supersede(delivery.ack_id.sequence);
-            let leave = if delivery.attempt > 1 && !is_probe { self.gates.retry(now) } else { Ok(()) };
+            let sequence = delivery.ack_id.sequence;
+            self.late.supersede(sequence);
+            let leave =
+                if delivery.attempt > 1 && !is_probe { self.gates.retry(now, sequence) } else { Ok(()) };
             match leave {
                 Ok(()) => admitted.push(delivery),
                 Err(after) => {
@@ -89,7 +93,7 @@ impl<B: Backend, C: Carrier> Task<'_, B, C> {
         self.in_hand.bytes += bytes;
         let sent = Sent {
             messages: messages.clone(),
-            held: self.given.bytes.hold(bytes),
+            held: self.share.hold(bytes),
             started: now,
             started_at: self.given.clock.now(),
             in_flight: self.attempts.len() + 1,

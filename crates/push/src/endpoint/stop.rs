@@ -1,41 +1,42 @@
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 /// Tells a task to stop, and how long requests may go on from then.
 #[derive(Debug, Clone)]
-pub(crate) struct Stop {
-    token: CancellationToken,
-    grace_ms: Arc<AtomicU64>,
-}
+pub(crate) struct Stop(watch::Sender<Option<Duration>>);
 
 impl Stop {
     /// Not yet.
     pub(crate) fn new() -> Self {
-        Self { token: CancellationToken::new(), grace_ms: Arc::new(AtomicU64::new(u64::MAX)) }
+        Self(watch::Sender::new(None))
     }
 
-    /// Now. The first call counts.
+    /// Now. What was said before holds unless this is shorter.
     pub(crate) fn stop(&self, grace: Duration) {
-        if !self.token.is_cancelled() {
-            self.grace_ms.store(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX), Ordering::Release);
-            self.token.cancel();
-        }
+        self.0.send_if_modified(|said| {
+            let is_sooner = said.is_none_or(|said| grace < said);
+            if is_sooner {
+                *said = Some(grace);
+            }
+            is_sooner
+        });
     }
 
     /// Waits until it is time.
     pub(crate) async fn cancelled(&self) {
-        self.token.cancelled().await;
+        self.sooner_than(None).await;
     }
 
-    /// How long requests may go on.
-    pub(crate) fn grace(&self) -> Duration {
-        Duration::from_millis(self.grace_ms.load(Ordering::Acquire))
+    /// Waits until it is time to stop, or to stop sooner than was said: how long requests may go on.
+    pub(crate) async fn sooner_than(&self, before: Option<Duration>) -> Duration {
+        let is_sooner = |said: &Option<Duration>| match (said, before) {
+            (Some(said), Some(before)) => *said < before,
+            (said, None) => said.is_some(),
+            (None, Some(_)) => false,
+        };
+        let said = self.0.subscribe().wait_for(is_sooner).await.ok().and_then(|said| *said);
+        // The other end is in `self`.
+        said.unwrap_or_default()
     }
 }

@@ -10,7 +10,7 @@ const ENOUGH: u32 = 20;
 const JITTER: f64 = 0.1;
 
 /// Stops all requests to an endpoint that seems dead, and tries one from time to time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Breaker {
     settings: BreakerSettings,
     /// Tells endpoints apart.
@@ -62,6 +62,14 @@ impl Breaker {
             window: Window::default(),
             since: None,
             paused_until: Duration::ZERO,
+        }
+    }
+
+    /// The same with other settings. A probe that was under way is not any more, and comes again after a wait.
+    pub(crate) fn renew(&mut self, now: Duration, settings: BreakerSettings) {
+        self.settings = settings;
+        if let State::Probing { doublings } = self.state {
+            self.open(now, doublings);
         }
     }
 

@@ -35,6 +35,12 @@ impl Bucket {
         self.clear_at = picos(now) + debt.saturating_mul(self.interval) / before;
     }
 
+    /// The same with another rate.
+    pub(crate) fn at_rate(mut self, now: Duration, per_second: f64) -> Self {
+        self.set_rate(now, per_second);
+        self
+    }
+
     /// How many may go now.
     pub(crate) fn available(&self, now: Duration) -> usize {
         let room = (self.burst * self.interval).saturating_sub(self.debt(now));

@@ -8,10 +8,13 @@ const ON_SLOWNESS: f64 = 0.9;
 const SLOWER: f64 = 2.0;
 /// See [`SLOWER`].
 const A_LITTLE: f64 = 0.010;
-/// How fast the recent time follows.
-const RECENT: f64 = 0.2;
-/// How fast the usual time follows: down with each request, up with each round trip. An endpoint that stays slower is a slower one in the end.
-const USUAL: (f64, f64) = (0.1, 0.02);
+/// How fast the recent time follows, at most; else with each round trip, so that slow answers that come together are not the rule.
+const RECENT: f64 = 0.1;
+/// How fast the usual time follows, with each round trip. An endpoint that stays slower is a slower one in the end. It is an average and not the
+/// shortest time: one that answers now in 5 ms and now in 500 is not getting slower.
+const USUAL: f64 = 0.02;
+/// The first so many are averaged as they are: the very first has the making of the connection in it.
+const FIRST: u32 = 10;
 
 /// How many requests may be under way: more as long as the endpoint keeps up, fewer when it fails or gets slower.
 #[derive(Debug, Clone)]
@@ -23,8 +26,10 @@ pub(crate) struct Concurrency {
     /// What was begun before the last cut says nothing about the limit after it.
     cut_at: Option<Duration>,
     /// Seconds.
-    recent: Option<f64>,
+    recent: f64,
     usual: f64,
+    /// Times that these were learnt from, up to [`FIRST`].
+    learnt: u32,
 }
 
 /// One request that has come back.
@@ -46,14 +51,21 @@ impl Concurrency {
             most: f64::from(most.max(1)),
             is_starting: true,
             cut_at: None,
-            recent: None,
+            recent: 0.0,
             usual: 0.0,
+            learnt: 0,
         }
     }
 
     /// From the start again, as after a time without any.
     pub(crate) fn restart(&mut self) {
-        (self.limit, self.is_starting, self.cut_at, self.recent) = (1.0, true, None, None);
+        (self.limit, self.is_starting, self.cut_at, self.learnt) = (1.0, true, None, 0);
+    }
+
+    /// Another bound.
+    pub(crate) fn set_most(&mut self, most: u32) {
+        self.most = f64::from(most.max(1));
+        self.limit = self.limit.min(self.most);
     }
 
     /// How many.
@@ -90,18 +102,17 @@ impl Concurrency {
     }
 
     fn learn(&mut self, seconds: f64) {
-        let Some(recent) = &mut self.recent else {
-            self.recent = Some(seconds);
-            self.usual = seconds;
-            return;
+        self.learnt = (self.learnt + 1).min(FIRST);
+        let (recent, usual) = match self.learnt {
+            FIRST => (RECENT.min(1.0 / self.limit), USUAL / self.limit),
+            learnt => (1.0 / f64::from(learnt), 1.0 / f64::from(learnt)),
         };
-        *recent += (seconds - *recent) * RECENT;
-        let (down, up) = USUAL;
-        self.usual += (seconds - self.usual) * if seconds < self.usual { down } else { up / self.limit };
+        self.recent += (seconds - self.recent) * recent;
+        self.usual += (seconds - self.usual) * usual;
     }
 
     fn is_slower(&self) -> bool {
-        self.recent.is_some_and(|recent| recent > self.usual * SLOWER + A_LITTLE)
+        self.recent > self.usual * SLOWER + A_LITTLE
     }
 }
 
@@ -175,6 +186,43 @@ mod tests {
         assert!(least < 50, "{least}");
         (5..200).for_each(|n| slow(&mut concurrency, n));
         assert!(concurrency.limit() > least, "{}", concurrency.limit());
+    }
+
+    /// The requests under way after so many answers, each after the time that the closure says of its number.
+    fn after(answers: u64, took: impl Fn(u64) -> Duration) -> usize {
+        let mut concurrency = Concurrency::new(64);
+        let mut under_way = std::collections::BTreeSet::new();
+        let (mut now, mut number) = (Duration::ZERO, 0);
+        for _ in 0..answers {
+            while under_way.len() < concurrency.limit() {
+                under_way.insert((now + took(number), number, now, under_way.len() + 1));
+                number += 1;
+            }
+            let (ended, _, started, in_flight) = under_way.pop_first().unwrap();
+            now = ended;
+            concurrency.succeeded(RoundTrip { started, ended, in_flight });
+        }
+        concurrency.limit()
+    }
+
+    #[test]
+    fn a_healthy_endpoint_gets_all_it_may_have_however_slow_it_is() {
+        for millis in [1, 20, 1_000, 14_000] {
+            let took = |number: u64| Duration::from_millis(millis + millis * (number * 7 % 10) / 20);
+            assert_eq!(after(2_000, took), 64, "{millis}");
+        }
+        // The first connection takes long.
+        assert_eq!(after(2_000, |number| Duration::from_millis(if number == 0 { 900 } else { 20 })), 64);
+    }
+
+    #[test]
+    fn an_endpoint_that_is_sometimes_slow_and_mostly_fast_is_not_held_down() {
+        let took = |number: u64| {
+            let slow = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 61 == 0;
+            Duration::from_millis(if slow { 500 } else { 5 })
+        };
+        let limits: Vec<_> = (20..60).map(|hundreds| after(hundreds * 100, took)).collect();
+        assert!(limits.iter().all(|&limit| limit >= 8), "{limits:?}");
     }
 
     proptest! {

@@ -28,7 +28,7 @@ use concurrency::Concurrency;
 use ramp::Ramp;
 
 /// All of them, of one endpoint.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Gates {
     batch: usize,
     rate: Option<(f64, Bucket)>,
@@ -36,6 +36,8 @@ pub(crate) struct Gates {
     breaker: Breaker,
     budget: Budget,
     ramp: Ramp,
+    /// What was begun before says nothing: the endpoint was away, and is back.
+    back_since: Duration,
 }
 
 /// What may be leased at the moment.
@@ -79,13 +81,32 @@ impl Gates {
     /// Of an endpoint that nothing is known about; the seed tells it apart.
     pub(crate) fn new(push: &PushSettings, seed: u64) -> Self {
         Self {
-            batch: usize::try_from(push.max_batch).unwrap_or(1).max(1),
+            batch: batch(push),
             rate: push.max_receives_per_second.map(|rate| (rate, Bucket::new(rate))),
             concurrency: Concurrency::new(push.max_concurrency),
             breaker: Breaker::new(push.breaker.clone(), seed),
             budget: Budget::new(),
             ramp: Ramp::new(),
+            back_since: Duration::ZERO,
         }
+    }
+
+    /// The same for the next task of the endpoint: its settings may have changed, and no request is under way any more.
+    pub(crate) fn renewed(mut self, now: Duration, push: &PushSettings) -> Self {
+        self.batch = batch(push);
+        self.set_rate(now, push);
+        self.concurrency.set_most(push.max_concurrency);
+        self.breaker.renew(now, push.breaker.clone());
+        self
+    }
+
+    /// Those of another endpoint of the same subscription, or of one that is wanted again: only the rate is the owner's, not the endpoint's.
+    pub(crate) fn of_another(self, now: Duration, push: &PushSettings, seed: u64) -> Self {
+        let mut another = Self::new(push, seed);
+        another.rate = self.rate;
+        another.set_rate(now, push);
+        another.ramp.begin_at(now);
+        another
     }
 
     /// Time has passed, with so many requests under way.
@@ -128,9 +149,9 @@ impl Gates {
         self.ramp.take(now, messages);
     }
 
-    /// Leave to make another attempt now. If there is none: how long to put it off.
-    pub(crate) fn retry(&mut self, now: Duration) -> Result<(), Duration> {
-        self.budget.spend(now)
+    /// Leave to make another attempt at this message now. If there is none: how long to put it off.
+    pub(crate) fn retry(&mut self, now: Duration, sequence: u64) -> Result<(), Duration> {
+        self.budget.spend(now, sequence)
     }
 
     /// A request is back, with so many messages taken.
@@ -138,6 +159,9 @@ impl Gates {
         let now = trip.ended;
         self.budget.earn(now, taken);
         self.ramp.delivered(taken);
+        if trip.started < self.back_since && !is_probe {
+            return Turn::None;
+        }
         match health {
             Health::Good | Health::Picky => self.good(trip, health, is_probe),
             Health::Bad => self.bad(trip, is_probe),
@@ -186,9 +210,17 @@ impl Gates {
         self.breaker.not_before()
     }
 
-    /// When the endpoint is to be disabled.
-    pub(crate) fn disables_at(&self) -> Option<Duration> {
-        self.breaker.disables_at()
+    /// When the endpoint is to be disabled. While a probe is under way or there is no message for one, that is not known.
+    pub(crate) fn disables_at(&self, now: Duration) -> Option<Duration> {
+        self.breaker.disables_at().filter(|_| self.breaker(now) == BreakerState::Open)
+    }
+
+    fn set_rate(&mut self, now: Duration, push: &PushSettings) {
+        let before = self.rate.take().map(|(_, bucket)| bucket);
+        self.rate = push.max_receives_per_second.map(|rate| {
+            let bucket = before.map_or_else(|| Bucket::new(rate), |bucket| bucket.at_rate(now, rate));
+            (rate, bucket)
+        });
     }
 
     fn good(&mut self, trip: RoundTrip, health: Health, is_probe: bool) -> Turn {
@@ -201,6 +233,7 @@ impl Gates {
         if !self.breaker.succeeded(trip.ended, is_probe) {
             return Turn::None;
         }
+        self.back_since = trip.ended;
         self.concurrency.restart();
         self.ramp.begin(trip.ended);
         Turn::Closed
@@ -215,4 +248,8 @@ impl Gates {
         self.ramp.cancel();
         Turn::Opened
     }
+}
+
+fn batch(push: &PushSettings) -> usize {
+    usize::try_from(push.max_batch).unwrap_or(1).max(1)
 }

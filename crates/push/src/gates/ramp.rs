@@ -19,7 +19,7 @@ const LEAST: f64 = 10.0;
 const LONGEST: Duration = Duration::from_secs(6 * 3_600);
 
 /// Knows how many messages a second an endpoint usually takes, and lets not much more through when it is back from an outage.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ramp {
     /// Messages a second, while all is well.
     steady: f64,
@@ -34,7 +34,7 @@ pub(crate) struct Ramp {
     recovery: Option<Recovery>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Recovery {
     since: Duration,
     top: f64,
@@ -45,6 +45,11 @@ impl Ramp {
     /// Knows nothing yet.
     pub(crate) fn new() -> Self {
         Self { steady: 0.0, learnt: 0, second: 0, delivered: 0, failed: 0, silent: 0, recovery: None }
+    }
+
+    /// Nothing was known before then.
+    pub(crate) fn begin_at(&mut self, now: Duration) {
+        self.second = now.as_secs();
     }
 
     /// The time has come so far. To be called before what happened then is counted, and while nothing happens. Seconds with more failures

@@ -17,7 +17,7 @@ use crate::Changes;
 const MICROS: u64 = 1_000_000;
 
 pub(super) fn changes(response: v1::WorkResponse) -> Changes {
-    let mut changes = Changes::default();
+    let mut changes = Changes { is_complete: response.complete, ..Changes::default() };
     for given in response.assigned {
         let name = given.subscription.clone();
         match assigned(given) {

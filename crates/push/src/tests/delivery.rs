@@ -3,7 +3,10 @@ use std::collections::BTreeMap;
 use types::push::{AttemptClass, AttemptVerdict, DisabledReason};
 
 use super::support::{BYTES, Reply, Running, millis, pass, reply, seconds, until};
-use crate::{EndpointChange, Failure, Response, endpoint::End};
+use crate::{
+    EndpointChange, Failure, Response,
+    endpoint::{End, Share},
+};
 
 #[tokio::test(start_paused = true)]
 async fn messages_are_delivered_and_settled_and_nothing_stays_in_hand() {
@@ -224,7 +227,9 @@ async fn retries_are_a_small_share_of_what_succeeds_and_some_beside() {
     running.settle().await;
     let arrivals = running.carry.arrivals();
     let began = arrivals[0].at;
-    for (index, arrival) in arrivals.iter().enumerate() {
+    // What has been put off for 5 min goes whatever there is.
+    let before = arrivals.iter().take_while(|arrival| arrival.at < began + seconds(300));
+    for (index, arrival) in before.enumerate() {
         let retries = arrivals[..=index].iter().filter(|arrival| arrival.attempt > 1).count();
         let bound = index as f64 * 0.1 + (arrival.at - began).as_secs_f64() + 11.0;
         assert!(retries as f64 <= bound, "{retries} retries > {bound}");
@@ -289,7 +294,7 @@ async fn an_endpoint_that_is_gone_is_disabled_and_keeps_its_messages() {
     running.backend.refuse_changes(3);
     running.queue.publish(50);
     let (queue, backend) = (running.queue.clone(), running.backend.clone());
-    assert_eq!(running.end().await, End::Settled);
+    assert_eq!(running.end().await, End::Told);
     let [(_, change)] = backend.changes()[..] else { panic!("{:?}", backend.changes()) };
     assert_eq!(change, EndpointChange::Disabled(DisabledReason::Gone));
     let log = queue.log();
@@ -350,7 +355,7 @@ async fn an_endpoint_without_messages_asks_for_them_once() {
 
 #[tokio::test(start_paused = true)]
 async fn messages_in_hand_stay_within_the_workers_bytes_and_past_them_go_one_by_one() {
-    let running = Running::within(5 * BYTES, |_| {}, |_, _| reply(200, 10));
+    let running = Running::within(10 * BYTES, |_| {}, |_, _| reply(200, 10));
     running.queue.publish(100);
     running.settle().await;
     running.carry.most_under_way();
@@ -358,10 +363,12 @@ async fn messages_in_hand_stay_within_the_workers_bytes_and_past_them_go_one_by_
     running.settle().await;
     assert_eq!(running.carry.most_under_way(), 5);
     // Others have the rest.
-    let others = running.bytes.hold(5 * BYTES);
+    let others: Vec<_> = (0..20).map(|_| Share::new(running.bytes.clone())).collect();
+    let held = others[0].hold(10 * BYTES);
     running.queue.publish(100);
     running.settle().await;
     assert_eq!(running.carry.most_under_way(), 1);
+    drop(held);
     drop(others);
     assert_eq!(running.bytes.held(), 0);
 }

@@ -112,7 +112,7 @@ async fn an_endpoint_that_is_dead_for_as_long_as_its_owner_says_is_disabled() {
     let (queue, backend) = (running.queue.clone(), running.backend.clone());
     assert_eq!(backend.changes(), []);
     pass(seconds(11)).await;
-    assert_eq!(running.end().await, End::Settled);
+    assert_eq!(running.end().await, End::Told);
     let [(_, change)] = backend.changes()[..] else { panic!("{:?}", backend.changes()) };
     assert_eq!(change, EndpointChange::Disabled(DisabledReason::BreakerOpen));
     assert_eq!((queue.open(), queue.leased()), (100, 0));
@@ -127,4 +127,44 @@ async fn nothing_is_asked_for_while_the_breaker_is_open() {
     let asked = running.queue.asked();
     pass(millis(4_900)).await;
     assert_eq!(running.queue.asked(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_nothing_was_tried_at_since_is_not_disabled_and_gets_the_next_message() {
+    let (running, is_dead) = mortal(|push| push.breaker.disable_after = Some(seconds(60)), Reply::refused());
+    is_dead.store(true, Ordering::SeqCst);
+    running.queue.retry_after(seconds(1 << 20));
+    running.queue.publish(10);
+    until("the breaker opens", || running.report().breaker == BreakerState::Open).await;
+    is_dead.store(false, Ordering::SeqCst);
+    pass(seconds(600)).await;
+    assert_eq!(running.report().breaker, BreakerState::HalfOpen);
+    let asked = running.queue.asked();
+    pass(seconds(600)).await;
+    assert_eq!(running.queue.asked(), asked, "it waits, and does nothing else");
+    running.queue.publish(1);
+    until("it is back", || running.report().breaker == BreakerState::Closed).await;
+    assert_eq!(running.backend.changes(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_before_an_outage_and_fails_after_it_does_not_open_the_breaker_again() {
+    // 12 hang, and then the endpoint refuses for a moment.
+    let running = Running::start(
+        |_| {},
+        |sequence, attempt| match (sequence, attempt) {
+            (101..=112, 1) => Reply::never(),
+            (113..=130, 1) => Reply::refused(),
+            _ => reply(200, 10),
+        },
+    );
+    running.queue.publish(100);
+    running.settle().await;
+    running.queue.publish(30);
+    until("the breaker opens", || running.report().breaker == BreakerState::Open).await;
+    until("it is back", || running.report().breaker == BreakerState::Closed).await;
+    running.queue.retry_after(seconds(100));
+    until("the old ones have failed", || running.report().timeouts == 12).await;
+    pass(seconds(1)).await;
+    assert_eq!((running.report().breaker, running.report().breaker_opened), (BreakerState::Closed, 1));
 }

@@ -52,7 +52,7 @@ impl Endpoints {
     }
 
     /// Messages that came to one.
-    fn count(&self, uid: u64) -> usize {
+    pub(super) fn count(&self, uid: u64) -> usize {
         self.of(uid).iter().map(Carry::count).sum()
     }
 }
@@ -80,6 +80,11 @@ impl Carriers for Endpoints {
     }
 }
 
+/// The whole share, or more of it.
+pub(super) fn changes(assigned: Vec<AssignedEndpoint>) -> Changes {
+    Changes { assigned, withdrawn: Vec::new(), is_complete: true }
+}
+
 /// A worker under way.
 pub(super) struct Working {
     pub(super) backend: StandIn,
@@ -91,25 +96,36 @@ pub(super) struct Working {
 
 impl Working {
     pub(super) fn start(endpoints: Endpoints) -> Self {
+        Self::within(Config::default().max_in_flight_bytes, endpoints)
+    }
+
+    /// With so many bytes for all endpoints.
+    pub(super) fn within(max_in_flight_bytes: u64, endpoints: Endpoints) -> Self {
+        let config = Config { max_in_flight_bytes, ..Config::default() };
         let backend = StandIn::new();
         let share = backend.share();
         let shutdown = CancellationToken::new();
         let clock = Arc::new(RuntimeClock::start());
-        let worker = Worker::new(backend.clone(), endpoints.clone(), &Config::default(), clock);
+        let worker = Worker::new(backend.clone(), endpoints.clone(), &config, clock);
         let task = tokio::spawn(worker.run(shutdown.clone(), seconds(5)));
         Self { backend, endpoints, share, shutdown, task }
     }
 
     pub(super) async fn assign(&self, assigned: Vec<AssignedEndpoint>) {
-        self.tell(Ok(Changes { assigned, withdrawn: Vec::new() })).await;
+        self.tell(Ok(changes(assigned))).await;
     }
 
-    async fn withdraw(&self, endpoint: &AssignedEndpoint) {
-        self.tell(Ok(Changes { assigned: Vec::new(), withdrawn: vec![endpoint.uid] })).await;
+    pub(super) async fn withdraw(&self, endpoint: &AssignedEndpoint) {
+        self.tell(Ok(Changes { withdrawn: vec![endpoint.uid], ..changes(Vec::new()) })).await;
     }
 
-    async fn tell(&self, news: Result<Changes, BackendError>) {
+    pub(super) async fn tell(&self, news: Result<Changes, BackendError>) {
         self.share.send(news).await.unwrap();
+    }
+
+    /// All that the next who joins gets to hear.
+    pub(super) async fn tell_next(&self, news: Result<Changes, BackendError>) {
+        self.backend.share().send(news).await.unwrap();
     }
 
     pub(super) async fn shut_down(self) {
@@ -223,7 +239,7 @@ async fn a_broker_that_comes_back_is_joined_again_and_its_word_is_the_whole_shar
     pass(seconds(30)).await;
     let share = working.backend.share();
     until("it has joined again", || working.backend.joined() == 2).await;
-    share.send(Ok(Changes { assigned: vec![endpoint(1, |_| {})], withdrawn: Vec::new() })).await.unwrap();
+    share.send(Ok(changes(vec![endpoint(1, |_| {})]))).await.unwrap();
     pass(seconds(1)).await;
     (1..4).for_each(|uid| working.backend.queue(types::SubscriptionUid(uid)).publish(10));
     pass(seconds(10)).await;

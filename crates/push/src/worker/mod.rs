@@ -4,6 +4,7 @@
 //!
 //! - One task an endpoint at a time. One that has changed gets a new task when the old one has ended.
 //! - What happens to one task (an error, a panic) is nothing to the others; it is begun again after a pause.
+//! - What the gates of an endpoint know outlives its task, so beginning again is no way around them.
 //! - While the broker is away the tasks go on with what they have, and the share is compared when it is back.
 
 mod follow;
@@ -118,7 +119,7 @@ impl<B: Backend, S: Carriers> Shared<B, S> {
 
     /// What there is to do for an endpoint.
     async fn work(self: Arc<Self>, job: Job) -> End {
-        let Job { endpoint, stop, status, figures } = job;
+        let Job { endpoint, stop, status, figures, memory } = job;
         let carrier = match self.carriers.carrier(&endpoint) {
             Ok(carrier) => carrier,
             Err(invalid) => {
@@ -129,7 +130,10 @@ impl<B: Backend, S: Carriers> Shared<B, S> {
         };
         let (backend, clock) = (&self.backend, &*self.clock);
         match endpoint.status {
-            EndpointStatus::Disabled { .. } => End::Settled,
+            EndpointStatus::Disabled { .. } => {
+                memory.is_resumed();
+                End::Settled
+            }
             EndpointStatus::Pending(_) if self.vouches_for(&endpoint) => {
                 confirm::vouch(backend, &endpoint, &stop).await
             }
@@ -143,7 +147,8 @@ impl<B: Backend, S: Carriers> Shared<B, S> {
             }
             EndpointStatus::Active => {
                 let (endpoint, carrier, bytes) = (&endpoint, &carrier, self.bytes.clone());
-                endpoint::deliver(Given { endpoint, backend, carrier, clock, bytes, figures, stop }).await
+                let given = Given { endpoint, backend, carrier, clock, bytes, figures, memory, stop };
+                endpoint::deliver(given).await
             }
         }
     }

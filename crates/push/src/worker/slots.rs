@@ -1,10 +1,6 @@
 //! Which endpoints a worker has, and their tasks.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use broker::AssignedEndpoint;
 use parking_lot::Mutex;
@@ -21,11 +17,14 @@ use types::{
 use super::{Carriers, Shared, follow::News};
 use crate::{
     Backend,
-    endpoint::{End, Figures, Stop},
+    endpoint::{End, Figures, Memory, Stop},
 };
 
 /// Until a task that failed is begun again.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Until the broker should have said what it made of the endpoint when its task ended. If it says nothing, it has made that undone
+/// meanwhile.
+const NEWS: Duration = Duration::from_secs(30);
 
 /// What a task needs to know.
 pub(super) struct Job {
@@ -33,6 +32,7 @@ pub(super) struct Job {
     pub(super) stop: Stop,
     pub(super) status: watch::Receiver<EndpointStatus>,
     pub(super) figures: Figures,
+    pub(super) memory: Memory,
 }
 
 /// How the endpoints are. Shared.
@@ -50,6 +50,7 @@ impl Board {
 struct Slot {
     endpoint: AssignedEndpoint,
     figures: Figures,
+    memory: Memory,
     /// It is this worker's.
     is_ours: bool,
     task: Option<Running>,
@@ -82,8 +83,7 @@ impl<B: Backend, S: Carriers> Slots<B, S> {
     /// Begins, changes and stops tasks as the broker says.
     pub(super) fn apply(&mut self, news: News) {
         let mut withdrawn = news.changes.withdrawn;
-        if news.is_whole {
-            let ours: HashSet<_> = news.changes.assigned.iter().map(|endpoint| endpoint.uid).collect();
+        if let Some(ours) = news.whole {
             withdrawn.extend(self.slots.keys().filter(|uid| !ours.contains(uid)));
         }
         for uid in withdrawn {
@@ -119,6 +119,7 @@ impl<B: Backend, S: Carriers> Slots<B, S> {
         match ended {
             _ if is_stale => self.start(uid, Duration::ZERO),
             Ok((_, End::Settled | End::Stopped)) => {}
+            Ok((_, End::Told)) => self.start(uid, NEWS),
             Ok((_, End::Failed(error))) => {
                 tracing::warn!(subscription = %name, %error, "the endpoint's task failed and is begun again");
                 self.start(uid, PAUSE);
@@ -150,7 +151,8 @@ impl<B: Backend, S: Carriers> Slots<B, S> {
         let Some(slot) = self.slots.get_mut(&uid) else {
             let figures = Figures::default();
             self.board.0.lock().insert(uid, (endpoint.subscription.clone(), figures.clone()));
-            self.slots.insert(uid, Slot { endpoint, figures, is_ours: true, task: None });
+            let memory = Memory::default();
+            self.slots.insert(uid, Slot { endpoint, figures, memory, is_ours: true, task: None });
             self.start(uid, Duration::ZERO);
             return;
         };
@@ -190,8 +192,8 @@ impl<B: Backend, S: Carriers> Slots<B, S> {
         let Some(slot) = self.slots.get_mut(&uid) else { return };
         let (status, receiver) = watch::channel(slot.endpoint.status.clone());
         let stop = Stop::new();
-        let (endpoint, figures) = (slot.endpoint.clone(), slot.figures.clone());
-        let job = Job { endpoint, stop: stop.clone(), status: receiver, figures };
+        let (endpoint, figures, memory) = (slot.endpoint.clone(), slot.figures.clone(), slot.memory.clone());
+        let job = Job { endpoint, stop: stop.clone(), status: receiver, figures, memory };
         let (shared, paused) = (self.shared.clone(), stop.clone());
         let handle = self.tasks.spawn(async move {
             tokio::select! {

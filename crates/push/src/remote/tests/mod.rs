@@ -27,6 +27,7 @@ async fn the_share_comes_with_its_settings_and_secrets() {
     let mut share = server.remote().join().await.unwrap();
     let changes = share.next().await.unwrap();
     assert_eq!(changes.withdrawn, [types::SubscriptionUid(99)]);
+    assert!(!changes.is_complete && share.next().await.unwrap().is_complete);
     let [endpoint] = &changes.assigned[..] else { panic!("{changes:?}") };
     assert_eq!((endpoint.uid, &endpoint.status), (uid(), &EndpointStatus::Active));
     let push = &*endpoint.push;
@@ -170,7 +171,7 @@ async fn what_is_no_url_of_a_broker_is_refused() {
 async fn endpoints_share_connections_but_not_too_many_do() {
     let remote = Remote::connect("http://broker:50051", &Secret::new("token"), None).unwrap();
     let endpoint = assigned();
-    let endpoint = read::changes(v1::WorkResponse { assigned: vec![endpoint], withdrawn: Vec::new() });
+    let endpoint = read::changes(v1::WorkResponse { assigned: vec![endpoint], ..Default::default() });
     let mut all = Vec::new();
     for _ in 0..lines::ENDPOINTS * 2 + 1 {
         all.push(Arc::new(remote.leases(&endpoint.assigned[0]).await.unwrap()));

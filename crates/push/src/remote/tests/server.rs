@@ -150,8 +150,10 @@ impl PushService for Says {
 
     async fn work(&self, request: Request<v1::WorkRequest>) -> Result<Response<Self::WorkStream>, Status> {
         self.admit(request)?;
-        let first = v1::WorkResponse { assigned: vec![assigned()], withdrawn: vec!["99".into()] };
-        let share = futures_util::StreamExt::chain(stream::iter([Ok(first)]), stream::pending());
+        let first =
+            v1::WorkResponse { assigned: vec![assigned()], withdrawn: vec!["99".into()], complete: false };
+        let rest = v1::WorkResponse { complete: true, ..v1::WorkResponse::default() };
+        let share = futures_util::StreamExt::chain(stream::iter([Ok(first), Ok(rest)]), stream::pending());
         Ok(Response::new(Box::pin(share)))
     }
 

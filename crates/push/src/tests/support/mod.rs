@@ -16,7 +16,7 @@ use types::{
     push::{EndpointReport, EndpointStatus, PushSettings},
 };
 
-use crate::endpoint::{self, ByteBudget, End, Figures, Given, Stop};
+use crate::endpoint::{self, ByteBudget, End, Figures, Given, Memory, Stop};
 
 pub(super) use backend::StandIn;
 pub(super) use carrier::{Carry, Reply, reply};
@@ -118,7 +118,9 @@ impl Running {
             async move {
                 let clock = &RuntimeClock::start();
                 let (endpoint, backend, carrier) = (&endpoint, &backend, &carry);
-                endpoint::deliver(Given { endpoint, backend, carrier, clock, bytes, figures, stop }).await
+                let memory = Memory::default();
+                let given = Given { endpoint, backend, carrier, clock, bytes, figures, memory, stop };
+                endpoint::deliver(given).await
             }
         });
         Self { queue, backend, carry, bytes, stop, figures, task }
