@@ -78,7 +78,7 @@ fn announce(config: &Config) {
     match (config.push_enabled, &config.worker_token) {
         (true, _) => tracing::info!("push endpoints are delivered to by this process"),
         (false, Some(_)) => {
-            tracing::info!("push endpoints are left to push workers in processes of their own")
+            tracing::info!("push endpoints are left to push workers in processes of their own");
         }
         (false, None) => tracing::warn!(
             "push endpoints are delivered to by nobody: push.enabled is false, and without push.worker_token no push worker is let in"
