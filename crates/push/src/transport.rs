@@ -84,6 +84,15 @@ impl Transport {
         self
     }
 
+    /// Whether the files that the configuration names can be used, to be told before anything is begun.
+    ///
+    /// # Errors
+    /// The field that names one that cannot.
+    pub fn check_files(config: &Config) -> Result<(), Invalid> {
+        let loaded = Roots::load(config.ca_file.as_deref());
+        loaded.map(drop).map_err(|error| Invalid::new("ca_file", format!("cannot be used: {error}")))
+    }
+
     /// The rules about what may be connected to.
     pub fn guard(&self) -> &Guard {
         &self.dialler.guard
@@ -164,9 +173,10 @@ impl Guardian {
         Self { transport, static_only: true }
     }
 
-    async fn look(&self, push: &PushSettings) -> Result<(), Invalid> {
+    /// What the settings themselves show. Gives what would connect, unless nothing has to.
+    fn look(&self, push: &PushSettings) -> Result<Option<Connector>, Invalid> {
         if push.topic()?.is_some() {
-            return Ok(());
+            return Ok(None);
         }
         let target = self.transport.target(push)?;
         if target.scheme().is_grpc() {
@@ -175,9 +185,12 @@ impl Guardian {
             Content::new(&with_long_names(push)?)?;
         }
         let connector = self.transport.connector(&target, push)?;
-        if self.static_only || self.transport.guard().trusts(target.host()) {
-            return Ok(());
-        }
+        let asks_no_one = self.static_only || self.transport.guard().trusts(target.host());
+        Ok((!asks_no_one).then_some(connector))
+    }
+
+    async fn reach(&self, push: &PushSettings) -> Result<(), Invalid> {
+        let Some(connector) = self.look(push)? else { return Ok(()) };
         let connected = connector.within(CHECK_TIME).connect().await;
         connected.map(drop).map_err(|why| Invalid::new("endpoint", why))
     }
@@ -188,7 +201,11 @@ impl CheckEndpoint for Guardian {
         &'a self,
         push: &'a PushSettings,
     ) -> Pin<Box<dyn Future<Output = Result<(), Invalid>> + Send + 'a>> {
-        Box::pin(self.look(push))
+        Box::pin(self.reach(push))
+    }
+
+    fn check_again(&self, push: &PushSettings) -> Result<(), Invalid> {
+        self.look(push).map(drop)
     }
 }
 

@@ -30,10 +30,11 @@ pub(crate) fn code(outcome: anyhow::Result<()>) -> ExitCode {
 }
 
 fn number(error: &anyhow::Error) -> u8 {
-    if error.is::<ConfigError>() {
+    if error.is::<ConfigError>() || error.is::<push::RemoteError>() {
         return USAGE;
     }
     match error.downcast_ref::<RunError>() {
+        Some(RunError::NoWorkerToken) => USAGE,
         Some(RunError::InUse(_)) => IN_USE,
         Some(RunError::JournalFailed(_)) => JOURNAL_FAILED,
         _ => FAILED,
@@ -48,5 +49,13 @@ mod tests {
     fn a_failed_journal_has_a_code_of_its_own() {
         let error = anyhow::Error::from(RunError::JournalFailed("fdatasync: EIO".to_owned()));
         assert_eq!(number(&error), JOURNAL_FAILED);
+    }
+
+    #[test]
+    fn a_push_worker_that_was_started_wrongly_is_a_wrong_command_line() {
+        assert_eq!(number(&RunError::NoWorkerToken.into()), USAGE);
+        let token = types::push::Secret::new("0123456789abcdef");
+        let no_url = push::Remote::connect("localhost:50051", &token, None).unwrap_err();
+        assert_eq!(number(&no_url.into()), USAGE);
     }
 }

@@ -32,7 +32,7 @@ pub use run::{Listeners, RunError, run};
 /// Runs the broker as a process: with its log, its signals and a runtime of its own.
 fn serve(loaded: Loaded) -> anyhow::Result<()> {
     let open_files = open_files::raise_limit();
-    let config = loaded.also(|config| open_files::check(config, open_files))?.config;
+    let config = loaded.also(|config| open_files::check(config, open_files))?.also(push_files)?.config;
     telemetry::logs::init(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -48,8 +48,10 @@ fn serve(loaded: Loaded) -> anyhow::Result<()> {
 
 /// Runs a push worker as a process, likewise.
 fn push_worker(loaded: Loaded, broker: &str) -> anyhow::Result<()> {
-    let config = loaded.config;
+    let open_files = open_files::raise_limit();
+    let config = loaded.also(push_files)?.config;
     telemetry::logs::init(&config.log)?;
+    tracing::info!(open_files, "a push worker has a file open for each connection to an endpoint");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let signals = shutdown::Signals::take()?;
@@ -57,6 +59,11 @@ fn push_worker(loaded: Loaded, broker: &str) -> anyhow::Result<()> {
         tracing::info!("stopped");
         Ok(())
     })
+}
+
+/// Files that `push.*` names are there and can be used.
+fn push_files(config: &Config) -> Result<(), types::Invalid> {
+    push::Transport::check_files(&config.push).map_err(|invalid| invalid.within("push"))
 }
 
 /// The start-up lines: what runs, where, and what it promises.

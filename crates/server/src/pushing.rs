@@ -13,7 +13,7 @@ use push::{Backend, Carriers, Forwards, Guardian, Local, Worker};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::process::Process;
+use crate::{config::Config, process::Process};
 
 /// Of the time that a stopping process has, for the reports of requests that took it all.
 const REPORT_TIME: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ impl Pushing {
         };
         broker.guard_endpoints(Arc::new(guardian));
         let local = |role| Local::new(broker.clone(), role);
-        tracing::info!(network = config.push_enabled, "push endpoints are delivered to by this process");
+        announce(config);
         let grace = config.shutdown_timeout.saturating_sub(REPORT_TIME);
         let forwards = Forwards(broker.clone());
         let deliverer = config
@@ -70,6 +70,19 @@ impl Pushing {
         if let Some(mut deliverer) = self.deliverer {
             deliverer.end(patience).await;
         }
+    }
+}
+
+/// Who delivers.
+fn announce(config: &Config) {
+    match (config.push_enabled, &config.worker_token) {
+        (true, _) => tracing::info!("push endpoints are delivered to by this process"),
+        (false, Some(_)) => {
+            tracing::info!("push endpoints are left to push workers in processes of their own");
+        }
+        (false, None) => tracing::warn!(
+            "push endpoints are delivered to by nobody: push.enabled is false, and without push.worker_token no push worker is let in"
+        ),
     }
 }
 

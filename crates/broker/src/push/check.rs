@@ -11,13 +11,16 @@ use crate::{Broker, handle::Inner};
 /// Topics of a circle that are named when it is refused.
 const NAMED: usize = 8;
 
-/// Looks at an endpoint when someone names it: whether it may be connected to, and whether it can. Is not asked about topics.
+/// Looks at the push settings that someone gives. Is not asked about topics. Fields of errors are paths from the push settings.
 pub trait CheckEndpoint: Send + Sync + fmt::Debug {
-    /// The error's field is a path from the push settings.
+    /// An endpoint that the subscription did not have: whether it may be connected to, and whether it can.
     fn check<'a>(
         &'a self,
         push: &'a PushSettings,
     ) -> Pin<Box<dyn Future<Output = Result<(), Invalid>> + Send + 'a>>;
+
+    /// Other settings of the endpoint that it has. That may be down at the moment: just then a limit or a secret is to be changed.
+    fn check_again(&self, push: &PushSettings) -> Result<(), Invalid>;
 }
 
 /// What is known of the endpoint that one call brings. To be kept until the endpoint is recorded and listed.
@@ -50,6 +53,14 @@ impl Inner {
         }
     }
 
+    /// Asks the guard about other settings of an endpoint on the network that the subscription has.
+    fn ask_guard_again(&self, push: &PushSettings) -> Result<(), Invalid> {
+        let guard = self.shared.endpoints.guard.read().clone();
+        guard.map_or(Ok(()), |guard| {
+            guard.check_again(push).map_err(|invalid| invalid.within("settings.push"))
+        })
+    }
+
     /// Looks at the topic to which a new subscription forwards, if it does. What it gives is to be kept until the subscription is listed.
     ///
     /// # Errors
@@ -65,7 +76,7 @@ impl Inner {
         Ok(Some(forwarding))
     }
 
-    /// Looks at the endpoint that changed settings bring, if it is not the one in force.
+    /// Looks at the push settings that changed settings bring, if they are not those in force.
     ///
     /// # Errors
     /// It is not for this subscription.
@@ -77,14 +88,18 @@ impl Inner {
         check: &mut EndpointCheck<'a>,
     ) -> Result<(), Invalid> {
         let Some(push) = settings.push.as_ref().filter(|push| before != Some(push)) else { return Ok(()) };
+        let is_new = before.is_none_or(|before| before.is_elsewhere(push));
         let Some(target) = target(settings)? else {
+            if !is_new {
+                return self.ask_guard_again(push);
+            }
             if check.passed.as_ref() != Some(push) {
                 self.ask_guard(settings).await?;
                 check.passed = Some(push.clone());
             }
             return Ok(());
         };
-        if before.is_some_and(|before| !before.is_elsewhere(push)) {
+        if !is_new {
             return Ok(());
         }
         if check.forwarding.is_none() {

@@ -65,7 +65,7 @@ pub struct PushFigures {
     pub status: EndpointStatus,
     /// A worker has it.
     pub has_worker: bool,
-    /// What the worker said last.
+    /// What the worker said last; without a worker nothing is under way.
     pub report: EndpointReport,
 }
 

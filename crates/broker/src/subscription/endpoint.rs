@@ -185,10 +185,9 @@ impl Subscription {
     /// The endpoint in figures.
     pub(super) fn push_figures(&self, state: &State) -> Option<Box<PushFigures>> {
         let (endpoint, push) = (state.endpoint.as_ref()?, state.queue.settings().push.as_ref()?);
-        Some(Box::new(PushFigures {
-            status: endpoint.status.clone(),
-            has_worker: self.shared.endpoints.has_worker(PushRole::of(push)),
-            report: endpoint.report.clone(),
-        }))
+        let (status, said) = (endpoint.status.clone(), endpoint.report.clone());
+        let has_worker = self.shared.endpoints.has_worker(PushRole::of(push));
+        let report = if has_worker { said } else { said.without_worker() };
+        Some(Box::new(PushFigures { status, has_worker, report }))
     }
 }

@@ -1,8 +1,8 @@
 //! Whether an endpoint gets messages, and what is said of it.
 
-use broker::{BacklogAction, SubscriptionInfo};
+use broker::{BacklogAction, PushRole, SubscriptionInfo};
 use types::{
-    SubscriptionSettings, TopicSettings, limits,
+    SubscriptionSettings, Timestamp, TopicSettings, limits,
     push::{BreakerState, DisabledReason, EndpointReport, EndpointStatus},
 };
 
@@ -166,8 +166,14 @@ async fn creating_a_subscription_again_with_equal_settings_leaves_its_endpoint()
 async fn the_statistics_show_what_the_worker_said_last_until_the_endpoint_is_another() {
     let fixture = with(pushed(HOOK)).await;
     let stats = || async { fixture.broker.subscription_stats(&sub("a")).await.unwrap().push };
+    let worker = fixture.broker.join_push(PushRole::Deliverer).unwrap();
     let report = EndpointReport {
         breaker: BreakerState::HalfOpen,
+        open_since: Some(Timestamp::EPOCH),
+        next_probe_at: Some(Timestamp::EPOCH),
+        rate_limit: Some(5.0),
+        concurrency: 3,
+        in_flight: 2,
         last_error: Some("ü".repeat(2_000)),
         delivered: 7,
         ..EndpointReport::default()
@@ -175,8 +181,13 @@ async fn the_statistics_show_what_the_worker_said_last_until_the_endpoint_is_ano
     fixture.broker.report_endpoint(&sub("a"), report).unwrap();
     let figures = stats().await.unwrap();
     assert_eq!((figures.report.breaker, figures.report.delivered), (BreakerState::HalfOpen, 7));
-    assert_eq!(figures.report.last_error.unwrap().len(), limits::ATTEMPT_ERROR_BYTES);
-    assert_eq!((figures.status, figures.has_worker), (EndpointStatus::default(), false));
+    assert_eq!(figures.report.last_error.as_ref().unwrap().len(), limits::ATTEMPT_ERROR_BYTES);
+    assert_eq!((figures.status, figures.has_worker), (EndpointStatus::default(), true));
+    drop(worker);
+    let left = stats().await.unwrap();
+    let last_error = figures.report.last_error;
+    let counted = EndpointReport { last_error, delivered: 7, ..EndpointReport::default() };
+    assert_eq!((left.report, left.has_worker), (counted, false), "nothing is under way any more");
     change(&fixture, pushed(OTHER)).await;
     assert_eq!(stats().await.unwrap().report, EndpointReport::default());
     change(&fixture, no_backoff()).await;

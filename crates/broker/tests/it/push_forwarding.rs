@@ -109,7 +109,7 @@ async fn a_forward_to_a_topic_that_is_gone_can_be_changed_in_other_ways() {
     fixture.broker.update_subscription(&sub("t1-t2"), change, BacklogAction::Keep).await.unwrap();
 }
 
-/// Lets nothing pass that has "bad" in it, and remembers what it was asked.
+/// Lets no endpoint pass that has "bad" in it, and remembers which it was asked about; no other settings with a concurrency of 13.
 #[derive(Debug, Default)]
 struct Guard(Mutex<Vec<String>>);
 
@@ -124,6 +124,11 @@ impl CheckEndpoint for Guard {
             let bad = push.endpoint.contains("bad");
             if bad { Err(Invalid::new("endpoint", "is denied")) } else { Ok(()) }
         })
+    }
+
+    fn check_again(&self, push: &PushSettings) -> Result<(), Invalid> {
+        let odd = push.max_concurrency == 13;
+        if odd { Err(Invalid::new("max_concurrency", "is denied")) } else { Ok(()) }
     }
 }
 
@@ -158,6 +163,26 @@ async fn the_guard_is_asked_about_each_new_endpoint_and_no_other() {
     change(&fixture, "a", pushed("topic:t2")).await.unwrap();
     change(&fixture, "a", no_backoff()).await.unwrap();
     assert_eq!(guard.asked(), ["https://bad", "https://better"]);
+}
+
+#[tokio::test]
+async fn other_settings_of_an_endpoint_are_looked_at_without_reaching_it() {
+    let fixture = topics(&["orders"]).await;
+    fixture.subscribe("a", pushed("https://good")).await;
+    let guard = Arc::new(Guard::default());
+    fixture.broker.guard_endpoints(guard.clone());
+    let at_most = async |most| {
+        let change = move |settings: &mut SubscriptionSettings| {
+            Arc::make_mut(settings.push.as_mut().unwrap()).max_concurrency = most;
+        };
+        fixture.broker.update_subscription(&sub("a"), change, BacklogAction::Keep).await
+    };
+    at_most(3).await.unwrap();
+    let Err(UpdateSubscriptionError::Invalid(refused)) = at_most(13).await else { panic!("taken") };
+    assert_eq!(refused.field, "settings.push.max_concurrency");
+    assert!(guard.asked().is_empty());
+    let push = fixture.broker.subscription(&sub("a")).unwrap().settings.push.unwrap();
+    assert_eq!(push.max_concurrency, 3);
 }
 
 #[tokio::test]

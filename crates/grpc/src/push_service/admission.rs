@@ -88,6 +88,15 @@ mod tests {
     }
 
     #[test]
+    fn of_several_headers_the_first_counts() {
+        let admission = Admission::new(Some(&Secret::new(TOKEN)));
+        let mut headers = MetadataMap::new();
+        headers.insert("authorization", "Bearer fedcba9876543210".parse().unwrap());
+        headers.append("authorization", format!("Bearer {TOKEN}").parse().unwrap());
+        assert!(admission.check(&headers).is_err());
+    }
+
+    #[test]
     fn without_a_token_nobody_is_let_in() {
         let admission = Admission::new(None);
         for header in [Some("Bearer "), Some("Bearer 0123456789abcdef"), None] {

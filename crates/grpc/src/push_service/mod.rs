@@ -19,7 +19,7 @@ use broker::{Broker, PushRole, SettleError};
 use fanfare_proto::{server::push_service_server::PushService, undecoded, v1};
 use futures_util::Stream;
 use tonic::{Request, Response, Status};
-use types::{AckId, limits, push::AttemptReport};
+use types::{AckId, SubscriptionName, limits, push::EndpointReport};
 
 pub(crate) use admission::Admission;
 use assignments::Assignments;
@@ -97,7 +97,7 @@ impl Workers {
         let request = bounds::open(self.admit(request)?)?;
         let name = check::subscription("subscription", &request.subscription)?;
         check::length("reports", request.reports.len(), 1..=limits::ATTEMPT_REPORTS)?;
-        let reports = reports(request.reports)?;
+        let reports = reports(request.reports, push::attempt_report)?;
         let subscriber = self.broker.subscriber(&name)?;
         let outcomes = subscriber.report(&reports).await.map_err(not_reported)?.durable().await?;
         let ack_ids = reports.iter().map(|report| AckId::to_string(&report.ack_id)).collect();
@@ -142,22 +142,24 @@ impl Workers {
         request: Request<undecoded::ReportEndpointsRequest>,
     ) -> Result<v1::ReportEndpointsResponse, Refusal> {
         let request = bounds::open(self.admit(request)?)?;
-        for (index, given) in request.reports.into_iter().enumerate() {
-            let within = |refusal: Refusal| refusal.within(format_args!("reports[{index}]"));
-            let name = check::subscription("subscription", &given.subscription).map_err(within)?;
+        for (name, report) in reports(request.reports, figures)? {
             // One that was deleted meanwhile is no fault of the report.
-            let _ = self.broker.report_endpoint(&name, push::report(given).map_err(within)?);
+            let _ = self.broker.report_endpoint(&name, report);
         }
         Ok(v1::ReportEndpointsResponse {})
     }
 }
 
-fn reports(given: Vec<v1::AttemptReport>) -> Result<Vec<AttemptReport>, Refusal> {
-    let read = |(index, report)| {
-        push::attempt_report(report)
-            .map_err(|refusal: Refusal| refusal.within(format_args!("reports[{index}]")))
+/// Reads all of them before anything is done about one.
+fn reports<G, R>(given: Vec<G>, read: impl Fn(G) -> Result<R, Refusal>) -> Result<Vec<R>, Refusal> {
+    let read = |(index, given)| {
+        read(given).map_err(|refusal: Refusal| refusal.within(format_args!("reports[{index}]")))
     };
     given.into_iter().enumerate().map(read).collect()
+}
+
+fn figures(given: v1::EndpointReport) -> Result<(SubscriptionName, EndpointReport), Refusal> {
+    Ok((check::subscription("subscription", &given.subscription)?, push::report(given)?))
 }
 
 fn not_reported(error: SettleError) -> Refusal {

@@ -292,8 +292,31 @@ async fn what_a_worker_says_of_its_endpoints_is_in_the_statistics() {
     let shown = server.stats().await.push.unwrap();
     assert_eq!((shown.breaker(), shown.concurrency, shown.delivered), (v1::BreakerState::Open, 3, 7));
     assert_eq!((shown.last_error.as_str(), shown.has_worker), ("refused", true));
-    let unknown = v1::PushStats { breaker: 9, ..stats() };
-    let request = v1::ReportEndpointsRequest { reports: vec![report("s", stats()), report("s", unknown)] };
-    let refused = worker(&server).report_endpoints(request).await.unwrap_err();
-    assert!(refused.message().starts_with("reports[1].stats.breaker: is 9"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn figures_are_taken_all_or_none() {
+    let server = server().await;
+    create(&server, "s").await;
+    let mut work = worker(&server).work(v1::WorkRequest {}).await.unwrap().into_inner();
+    next(&mut work).await;
+    let stats = || v1::PushStats { breaker: v1::BreakerState::Open.into(), ..Default::default() };
+    let refused = async |bad: v1::EndpointReport| {
+        let good = v1::PushStats { concurrency: 77, ..stats() };
+        let good = v1::EndpointReport { subscription: "s".into(), stats: Some(good), attempt_time: None };
+        let request = v1::ReportEndpointsRequest { reports: vec![good, bad] };
+        worker(&server).report_endpoints(request).await.unwrap_err().message().to_owned()
+    };
+    let of = |stats| v1::EndpointReport { subscription: "s".into(), stats: Some(stats), attempt_time: None };
+    for (bad, why) in [
+        (of(v1::PushStats { breaker: 9, ..stats() }), "stats.breaker: is 9"),
+        (of(v1::PushStats { rate_limit: Some(f64::NAN), ..stats() }), "stats.rate_limit: is NaN"),
+        (of(v1::PushStats { rate_limit: Some(-1.0), ..stats() }), "stats.rate_limit: is -1"),
+        (v1::EndpointReport { subscription: String::new(), ..of(stats()) }, "subscription: "),
+        (v1::EndpointReport { stats: None, ..of(stats()) }, "stats: is required"),
+    ] {
+        let refused = refused(bad).await;
+        assert!(refused.starts_with(&format!("reports[1].{why}")), "{refused}");
+    }
+    assert_eq!(server.stats().await.push.unwrap().concurrency, 0, "nothing was taken over");
 }

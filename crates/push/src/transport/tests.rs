@@ -75,6 +75,27 @@ async fn an_endpoint_that_takes_no_connection_is_refused_with_the_reason() {
     assert!(reason.contains("refused"), "{reason}");
 }
 
+#[test]
+fn other_settings_of_an_endpoint_that_was_named_before_ask_no_one() {
+    let (names, dials) = (Names::hanging(), Dials::refusing());
+    let guardian = Guardian::new(transport(&config(), Arc::clone(&names), Arc::clone(&dials)));
+    guardian.check_again(&settings("https://down.example")).unwrap();
+    let wrong = PushSettings { trusted_certificates: Some("nothing".to_owned()), ..settings("https://a.b") };
+    assert_eq!(guardian.check_again(&wrong).unwrap_err().field, "trusted_certificates");
+    assert_eq!(guardian.check_again(&settings("https://10.0.0.1")).unwrap_err().field, "endpoint");
+    assert!(names.asked.lock().is_empty() && dials.dialled.lock().is_empty());
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named_before_anything_is_begun() {
+    let with = |file: &str| Config { ca_file: Some(file.into()), ..Config::default() };
+    let missing = Transport::check_files(&with("/nowhere/ca.pem")).unwrap_err();
+    assert_eq!(missing.field, "ca_file");
+    assert!(missing.reason.starts_with("cannot be used: /nowhere/ca.pem: "), "{missing}");
+    assert!(Transport::check_files(&with("Cargo.toml")).is_err(), "it has no certificate");
+    assert_eq!(Transport::check_files(&Config::default()), Ok(()));
+}
+
 #[tokio::test]
 async fn a_denied_address_is_refused_with_the_address_and_the_rule() {
     let (field, reason) = refused(&settings("https://10.0.0.1")).await;

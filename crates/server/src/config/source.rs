@@ -74,12 +74,14 @@ pub enum ConfigError {
         error: io::Error,
     },
     /// The file is not TOML.
-    #[error("the configuration file {} is not TOML: {error}", path.display())]
+    #[error("the configuration file {} is not TOML: line {line}: {reason}", path.display())]
     Malformed {
         /// Which file.
         path: PathBuf,
-        /// Where and why.
-        error: Box<toml::de::Error>,
+        /// Where.
+        line: usize,
+        /// Why, in words that do not show the line: it may have a secret.
+        reason: String,
     },
     /// A variable whose value is not text.
     #[error("environment {variable} is not valid UTF-8")]

@@ -76,7 +76,14 @@ fn a_value_of_the_wrong_kind_is_named_with_what_was_expected() {
     assert!(
         wrong("listen = 50051", &[]).starts_with("file FILE: listen is \"50051\", must be an IP address")
     );
-    assert_eq!(wrong("listen = [1]", &[]), "file FILE: listen is array, must be a string or a whole number");
+    assert_eq!(
+        wrong("[push]\nallow_ports = [80, 443]", &[]),
+        "file FILE: push.allow_ports is an array, must be a string; a list is one with commas: \"a, b\""
+    );
+    assert_eq!(
+        wrong("listen = 1.5", &[]),
+        "file FILE: listen is a float, must be a string, a whole number or a boolean"
+    );
     let error = wrong("", &[("FANFARE_SHUTDOWN_TIMEOUT", "soon")]);
     assert!(
         error.starts_with("environment FANFARE_SHUTDOWN_TIMEOUT: shutdown_timeout is \"soon\""),
@@ -199,6 +206,20 @@ fn the_worker_token_reaches_the_port_and_nothing_prints_it() {
     assert!(again.starts_with("file FILE: push.worker_token is how `fanfare config` prints"), "{again}");
     let short = load("", &[("FANFARE_PUSH_WORKER_TOKEN", "s3cret")], Vec::new()).unwrap_err();
     assert!(!short.contains("s3cret"), "{short}");
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_named_with_the_line_and_without_what_is_in_it() {
+    for text in [
+        "[push]\nworker_token = \"s3cret",
+        "[push]\nworker_token = s3cret",
+        "[push]\nworker_token = \"s3cret\" s3cret",
+        "[push]\ns3cret",
+    ] {
+        let refused = load(text, &[], Vec::new()).unwrap_err();
+        assert!(refused.starts_with("the configuration file FILE is not TOML: line 2: "), "{refused}");
+        assert!(!refused.contains("s3cret") && refused.lines().count() == 1, "{refused}");
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ macro_rules! catalogue {
 
 catalogue! {
     /// Readiness.
-    READY = gauge(Label::None, "fanfare.ready", "", "1 if the broker serves, 0 while it recovers, drains or has failed");
+    READY = gauge(Label::None, "fanfare.ready", "", "1 if the process serves (a push worker: its broker has let it in), 0 if not");
     /// Time of recovery.
     RECOVERY_DURATION = gauge(Label::None, "fanfare.recovery.duration", SECONDS, "Time that recovery took at this start");
 

@@ -115,3 +115,13 @@ pub struct EndpointReport {
     /// The same: times that the breaker opened.
     pub breaker_opened: u64,
 }
+
+impl EndpointReport {
+    /// What is left of it without the worker that said it: what was counted, and the latest failure. Nothing is under way.
+    #[must_use]
+    pub fn without_worker(self) -> Self {
+        let breaker = BreakerState::default();
+        let (open_since, next_probe_at, rate_limit) = (None, None, None);
+        Self { breaker, open_since, next_probe_at, rate_limit, concurrency: 0, in_flight: 0, ..self }
+    }
+}

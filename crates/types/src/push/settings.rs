@@ -96,7 +96,7 @@ pub enum Authentication {
     Basic {
         /// Without a colon.
         username: String,
-        /// May be empty.
+        /// Not empty.
         password: Secret,
     },
     /// `authorization: Bearer …` (RFC 6750).

@@ -103,6 +103,25 @@ fn credentials_that_no_header_can_carry_are_refused_without_being_shown() {
 }
 
 #[test]
+fn a_secret_that_is_empty_as_a_read_shows_it_is_refused() {
+    let none = || Secret::new("");
+    let basic = Authentication::Basic { username: "me".into(), password: none() };
+    let header = Authentication::Header { name: "x-token".into(), value: none() };
+    for (authentication, path) in [
+        (basic, "authentication.basic.password"),
+        (Authentication::Bearer { token: none() }, "authentication.bearer.token"),
+        (header, "authentication.header.value"),
+    ] {
+        let (field, reason) = refused(|push| push.authentication = Some(authentication));
+        assert_eq!(field, path);
+        assert!(reason.contains("1 to 4096 bytes: a read does not show it"), "{reason}");
+    }
+    let certificate = ClientCertificate { chain: "pem".into(), private_key: none() };
+    let (field, _) = refused(|push| push.client_certificate = Some(certificate));
+    assert_eq!(field, "client_certificate.private_key");
+}
+
+#[test]
 fn a_signing_secret_that_is_none_is_refused_by_its_place() {
     let good = || Secret::new(format!("whsec_{}", "c2Vj".repeat(8)));
     assert_eq!(push(|push| push.signing_secrets = vec![good(), good()]).validate(), Ok(()));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Authentication, BreakerSettings, ContentMode, ErrorRule, PushSettings, SigningSecret, StatusRange,
+    Authentication, BreakerSettings, ContentMode, ErrorRule, PushSettings, Secret, SigningSecret, StatusRange,
 };
 use crate::{Invalid, limits};
 
@@ -44,12 +44,7 @@ impl PushSettings {
             .map_or(Ok(()), |auth| authentication(auth).map_err(|i| i.within("authentication")))?;
         if let Some(certificate) = &self.client_certificate {
             length("client_certificate.chain", &certificate.chain, 1, limits::PUSH_PEM_BYTES)?;
-            length(
-                "client_certificate.private_key",
-                certificate.private_key.reveal(),
-                1,
-                limits::PUSH_PEM_BYTES,
-            )?;
+            secret("client_certificate.private_key", &certificate.private_key, limits::PUSH_PEM_BYTES)?;
         }
         if let Some(trusted) = &self.trusted_certificates {
             length("trusted_certificates", trusted, 1, limits::PUSH_PEM_BYTES)?;
@@ -152,14 +147,14 @@ fn authentication(given: &Authentication) -> Result<(), Invalid> {
                     "must have no colon and no control character (RFC 7617)",
                 ));
             }
-            length("basic.password", password.reveal(), 0, limits::PUSH_CREDENTIAL_BYTES)?;
+            secret("basic.password", password, limits::PUSH_CREDENTIAL_BYTES)?;
             if password.reveal().chars().any(char::is_control) {
                 return Err(Invalid::new("basic.password", "must have no control character (RFC 7617)"));
             }
             Ok(())
         }
         Authentication::Bearer { token } => {
-            length("bearer.token", token.reveal(), 1, limits::PUSH_CREDENTIAL_BYTES)?;
+            secret("bearer.token", token, limits::PUSH_CREDENTIAL_BYTES)?;
             if token.reveal().bytes().all(|byte| byte.is_ascii_graphic()) {
                 return Ok(());
             }
@@ -167,7 +162,7 @@ fn authentication(given: &Authentication) -> Result<(), Invalid> {
         }
         Authentication::Header { name, value } => {
             header_name("header.name", name)?;
-            length("header.value", value.reveal(), 1, limits::PUSH_CREDENTIAL_BYTES)?;
+            secret("header.value", value, limits::PUSH_CREDENTIAL_BYTES)?;
             header_value("header.value", value.reveal())
         }
     }
@@ -204,6 +199,15 @@ fn length(field: &str, text: &str, least: usize, most: usize) -> Result<(), Inva
         return Ok(());
     }
     Err(Invalid::new(field, format!("has {} bytes, must have {least} to {most}", text.len())))
+}
+
+/// An empty one is most likely what a read has shown: taking it would clear the secret in force.
+fn secret(field: &str, given: &Secret, most: usize) -> Result<(), Invalid> {
+    if given.reveal().is_empty() {
+        let why = format!("is empty, must have 1 to {most} bytes: a read does not show it, give it again");
+        return Err(Invalid::new(field, why));
+    }
+    length(field, given.reveal(), 1, most)
 }
 
 fn at_most(field: &str, found: usize, limit: usize) -> Result<(), Invalid> {

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use fanfare_proto::v1;
 use types::push::BreakerSettings;
 
@@ -11,12 +9,12 @@ pub(super) fn read(given: Option<v1::PushBreaker>) -> Result<BreakerSettings, Re
     let time = |path: &str, given: Option<prost_types::Duration>| {
         given.map(|given| time::duration(format_args!("breaker.{path}"), &given)).transpose()
     };
-    let max_open: Option<Duration> = time("max_open", given.max_open)?;
+    let max_open = time("max_open", given.max_open)?.unwrap_or(default.max_open);
     Ok(BreakerSettings {
         failures: given.failures.unwrap_or(default.failures),
         failure_ratio: given.failure_ratio.unwrap_or(default.failure_ratio),
-        open: time("open", given.open)?.unwrap_or(default.open),
-        max_open: max_open.unwrap_or(default.max_open),
+        open: time("open", given.open)?.unwrap_or(default.open.min(max_open)),
+        max_open,
         disable_after: time("disable_after", given.disable_after)?,
     })
 }

@@ -58,7 +58,7 @@ fn of_stats(stats: v1::PushStats, attempt_time: Duration) -> Result<EndpointRepo
         next_probe_at: at("next_probe_time", stats.next_probe_time)?,
         concurrency: stats.concurrency,
         in_flight: stats.in_flight,
-        rate_limit: stats.rate_limit,
+        rate_limit: stats.rate_limit.map(rate_limit).transpose()?,
         last_error: Some(stats.last_error).filter(|text| !text.is_empty()),
         last_error_at: at("last_error_time", stats.last_error_time)?,
         delivered: stats.delivered,
@@ -70,6 +70,13 @@ fn of_stats(stats: v1::PushStats, attempt_time: Duration) -> Result<EndpointRepo
         attempt_time,
         breaker_opened: stats.breaker_opened,
     })
+}
+
+fn rate_limit(given: f64) -> Result<f64, Refusal> {
+    if given.is_finite() && given >= 0.0 {
+        return Ok(given);
+    }
+    Err(Refusal::field("rate_limit", format_args!("is {given}, must be a number, 0 or more")))
 }
 
 fn breaker(given: i32) -> Result<BreakerState, Refusal> {

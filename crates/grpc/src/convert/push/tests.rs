@@ -79,6 +79,9 @@ fn what_is_absent_is_the_default() {
     assert_eq!(*read(config(|_| {})).unwrap(), default);
     assert_eq!(*read(config(|push| push.breaker = Some(v1::PushBreaker::default()))).unwrap(), default);
     assert_eq!(of_settings(None).unwrap(), None);
+    let max_open = Some(prost_types::Duration { seconds: 2, nanos: 0 });
+    let short = config(|push| push.breaker = Some(v1::PushBreaker { max_open, ..Default::default() }));
+    assert_eq!(read(short).unwrap().breaker.open, Duration::from_secs(2), "it is never after max_open");
 }
 
 #[test]
