@@ -27,7 +27,7 @@ fn ids(requests: &[Request]) -> BTreeSet<String> {
     requests.iter().map(|request| request.header("webhook-id").unwrap().to_owned()).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_a_crash_cut_off_is_made_again_and_is_no_failure() {
     let endpoint = Endpoint::start(Behaviour::hold());
     let (fanfare, _directory, data) = active(&endpoint).await;
@@ -44,7 +44,7 @@ async fn an_attempt_that_a_crash_cut_off_is_made_again_and_is_no_failure() {
     assert_eq!(endpoint.totals().confirmations, 1, "it has confirmed, and is not asked again");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn attempts_that_failed_before_a_crash_are_counted_after_it() {
     let endpoint = Endpoint::start(Behaviour::FailFirst {
         attempts: 2,
@@ -63,7 +63,7 @@ async fn attempts_that_failed_before_a_crash_are_counted_after_it() {
     assert_eq!(stats["failedAttempts"], "2");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_is_delivered_at_least_once_across_three_crashes_under_load() {
     let endpoint = Endpoint::start(Behaviour::ok());
     let (mut fanfare, _directory, data) = active(&endpoint).await;
