@@ -54,6 +54,8 @@ async fn attempts_that_failed_before_a_crash_are_counted_after_it() {
     let (fanfare, _directory, data) = active(&endpoint).await;
     publish(&fanfare, &["1"]).await;
     endpoint.wait_for_held(1).await;
+    // An attempt may go out before the failure of the one before is on the disk; this is on it, so what was written before is, too.
+    client::subscribe(&fanfare, "later", &json!({}));
     fanfare.kill();
 
     endpoint.set(Behaviour::ok());
