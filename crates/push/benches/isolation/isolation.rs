@@ -95,7 +95,7 @@ async fn measure(size: Size, with_bad: bool) -> Outcome {
     stage.publish(0..size.burst).await;
     all_have(healthy, WARM_UP + size.steady + size.burst).await;
     let throughput = (healthy.len() * size.burst) as f64 / begun.elapsed().as_secs_f64();
-    Outcome { p50: percentile(&mut latencies, 0.5), p99: percentile(&mut latencies, 0.99), throughput }
+    Outcome { p50: percentile(&mut latencies, 50), p99: percentile(&mut latencies, 99), throughput }
 }
 
 async fn all_have(endpoints: &[Endpoint], messages: usize) {
