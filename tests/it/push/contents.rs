@@ -15,10 +15,11 @@ const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 fn publish(fanfare: &Fanfare) -> String {
     let message = json!({
         "data": "eyJvcmRlciI6IDQ3MTF9", "contentType": "application/json", "orderingKey": "customer-7",
-        "correlationId": "checkout-4711", "traceparent": TRACE, "attributes": {"type": "order.created"},
+        "correlationId": "checkout-4711", "attributes": {"type": "order.created"},
     });
     let request = json!({"topic": "orders", "messages": [message]});
-    let answer = fanfare.grpcurl().ok("PublisherService/Publish", &request);
+    let grpcurl = fanfare.grpcurl().header(&format!("traceparent: {TRACE}"));
+    let answer = grpcurl.ok("PublisherService/Publish", &request);
     answer["results"][0]["messageId"].as_str().unwrap().to_owned()
 }
 

@@ -1,5 +1,7 @@
 //! Push delivery: the real binary, endpoints in Python and Node that verify with what others published, and the misbehaving ones of
 //! `testkit` where one has to be held or to break.
+//!
+//! grpcurl blocks the thread of its test, so a test with an endpoint in this process has more threads than that.
 
 mod contents;
 mod crash;

@@ -50,7 +50,7 @@ async fn endpoints_of_every_wrong_kind_are_refused() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn endpoints_inside_are_refused_however_they_are_written_and_nothing_is_connected_to() {
     let inside = Endpoint::start(Behaviour::ok());
     let port = inside.address().port();
@@ -89,18 +89,29 @@ async fn endpoints_inside_are_refused_however_they_are_written_and_nothing_is_co
     assert_eq!(inside.totals().connections, 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn endpoints_that_cannot_be_reached_or_trusted_are_refused() {
     let (fanfare, _directory) = broker().await;
     let endpoint = Endpoint::start(Behaviour::ok());
+    let plain = endpoint.url("/hook").replace("http:", "https:");
+    assert!(refuses_endpoint(&fanfare, &plain).contains("no TLS with"));
     endpoint.refuse().await;
-    refuses_endpoint(&fanfare, &endpoint.url("/hook"));
-    for tls in [Tls::Trusted, Tls::SelfSigned, Tls::WrongName, Tls::Expired, Tls::ClientCertificate] {
+    assert!(refuses_endpoint(&fanfare, &endpoint.url("/hook")).contains("Connection refused"));
+    for (tls, is_vouched_for, why) in [
+        (Tls::Trusted, false, "UnknownIssuer"),
+        (Tls::SelfSigned, true, "UnknownIssuer"),
+        (Tls::WrongName, true, "not valid for name"),
+        (Tls::Expired, true, "certificate expired"),
+        (Tls::NotYetValid, true, "not valid yet"),
+    ] {
         let endpoint = Endpoint::start_tls(Behaviour::ok(), tls);
-        refuses_endpoint(&fanfare, &endpoint.url_by_name("/hook"));
+        let mut push = json!({"endpoint": endpoint.url_by_name("/hook")});
+        if is_vouched_for {
+            push["trustedCertificates"] = json!(endpoint.authority().pem());
+        }
+        let text = refuses(&fanfare, &json!({"push": push}), "settings.push.endpoint");
+        assert!(text.contains(why), "{tls:?}: {text}");
     }
-    let plain = Endpoint::start(Behaviour::ok());
-    refuses_endpoint(&fanfare, &plain.url("/hook").replace("http:", "https:"));
 }
 
 #[tokio::test]
@@ -145,7 +156,7 @@ fn wrong_settings() -> Vec<(Value, &'static str)> {
     ]
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn every_wrong_setting_is_refused_with_its_path() {
     let (fanfare, _directory) = broker().await;
     let endpoint = Endpoint::start(Behaviour::ok());

@@ -7,7 +7,7 @@ use testkit::endpoints::{Behaviour, Endpoint, Tls};
 use super::{broker, publish, settings, stats};
 use crate::support::client;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn no_answer_and_no_log_line_shows_a_secret() {
     let (fanfare, _directory) = broker().await;
     let endpoint = Endpoint::start_tls(Behaviour::ok(), Tls::ClientCertificate);

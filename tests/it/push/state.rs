@@ -29,7 +29,7 @@ async fn an_endpoint_that_says_gone_is_disabled_keeps_its_backlog_and_goes_on_wh
     assert_eq!(header(&again, "fanfare-delivery-attempt"), "1", "gone is no failure of the message");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_open_breaker_is_seen_in_the_statistics_and_closes_when_the_endpoint_is_back() {
     let (fanfare, _directory) = broker().await;
     let endpoint = Endpoint::start(Behaviour::ok());
@@ -53,7 +53,7 @@ async fn an_open_breaker_is_seen_in_the_statistics_and_closes_when_the_endpoint_
     stats_when(&fanfare, "billing", "a closed breaker", closed).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_black_hole_costs_its_neighbour_nothing() {
     let (fanfare, _directory) = broker().await;
     let [hole, healthy] = [Endpoint::start(Behaviour::ok()), Endpoint::start(Behaviour::ok())];
@@ -72,7 +72,7 @@ async fn a_black_hole_costs_its_neighbour_nothing() {
     assert_eq!((&found["acked"], &found["backlog"]), (&Value::Null, &json!("200")));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn push_figures_are_among_the_metrics() {
     let (fanfare, _directory) = broker().await;
     let endpoint = Endpoint::start(Behaviour::ok());

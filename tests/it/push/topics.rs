@@ -29,13 +29,13 @@ async fn a_message_is_forwarded_through_two_topics_with_its_correlation_and_trac
         endpoint_is(&fanfare, &format!("{from}-to-{to}"), "ACTIVE").await;
     }
     grpcurl.ok("SubscriptionService/CreateSubscription", &json!({"name": "reader", "topic": "archive"}));
-    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let message = json!({
-        "data": "MQ==", "correlationId": "checkout-4711", "traceparent": trace, "orderingKey": "customer-7",
+        "data": "MQ==", "correlationId": "checkout-4711", "orderingKey": "customer-7",
         "attributes": {"type": "order.created"},
     });
     let request = json!({"topic": "orders", "messages": [message]});
-    let published = grpcurl.ok("PublisherService/Publish", &request);
+    let traced = grpcurl.header("traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    let published = traced.ok("PublisherService/Publish", &request);
     let pulled = pull(&mut subscriber(&fanfare).await, "reader", 1, 20).await;
     let message = pulled[0].message.as_ref().unwrap();
     assert_eq!(

@@ -102,7 +102,7 @@ impl Fanfare {
 
     /// Takes note of the ports that it says it has.
     pub(crate) fn until_listening(&mut self) {
-        let line = self.log.wait_for_message("fanfare is listening");
+        let line = self.log.wait_for_message(" is listening");
         let address = |key: &str| line[key].as_str().map(|address| address.parse().unwrap());
         (self.grpc, self.http) = (address("grpc"), address("http"));
     }

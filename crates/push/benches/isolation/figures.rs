@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// The value that this share of all is at most.
-pub(crate) fn percentile(values: &mut [Duration], share: f64) -> Duration {
+/// The value that so many of a hundred are at most.
+pub(crate) fn percentile(values: &mut [Duration], of_a_hundred: usize) -> Duration {
     values.sort_unstable();
-    let index = (values.len() as f64 * share).ceil() as usize;
+    let index = (values.len() * of_a_hundred).div_ceil(100);
     values[index.clamp(1, values.len()) - 1]
 }
 

@@ -1,8 +1,8 @@
 //! What endpoints that misbehave cost the others, and how a dead one's backlog drains when it is back.
 //!
 //! - *Isolation*: 100 webhooks of one topic. All healthy, and then with a black hole and five slow ones, in turn: latency from publish to
-//!   receipt at the 94 that are healthy in both, at a steady rate, and their throughput in a burst. The ratios are what counts; they are
-//!   medians of the rounds.
+//!   receipt at the 94 that are healthy in both, at a steady rate, and their throughput in bursts, of which the median counts. The ratios
+//!   are what counts; they are medians of the rounds.
 //! - *Recovery*: a webhook that has been taking messages at a steady rate answers 503 for a while, and has 100,000 messages in its backlog when
 //!   it is back: requests while its breaker was open, and the most in any second after that.
 //!

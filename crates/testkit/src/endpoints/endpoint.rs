@@ -124,8 +124,9 @@ impl Endpoint {
 
     /// What it does from now on. Requests that are held stay so until they are released.
     pub fn set(&self, behaviour: Behaviour) {
+        let mut current = self.state.behaviour.lock();
         self.state.turn.store(0, Ordering::Relaxed);
-        *self.state.behaviour.lock() = behaviour;
+        *current = behaviour;
     }
 
     /// What it does from now on when it is asked for consent.
@@ -209,9 +210,16 @@ impl Endpoint {
 }
 
 impl State {
-    /// What is to be done with this request.
-    pub(super) fn next_behaviour(&self, request: &Request) -> Behaviour {
-        match &*self.behaviour.lock() {
+    /// Records a delivery; what is to be done with it. One that is recorded after a change of behaviour is treated by it.
+    pub(super) fn take(&self, request: Request) -> Behaviour {
+        let behaviour = self.behaviour.lock();
+        let next = self.next(&behaviour, &request);
+        self.records.keep(request, |totals| totals.deliveries += 1);
+        next
+    }
+
+    fn next(&self, behaviour: &Behaviour, request: &Request) -> Behaviour {
+        match behaviour {
             Behaviour::InTurn(turns) if !turns.is_empty() => {
                 turns[self.turn.fetch_add(1, Ordering::Relaxed) % turns.len()].clone()
             }

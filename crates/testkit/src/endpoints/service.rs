@@ -39,9 +39,8 @@ pub(super) async fn answer(
         state.records.keep(request, |totals| totals.confirmations += 1);
         return Ok(reply.into_response());
     }
-    let behaviour = state.next_behaviour(&request);
     let _in_flight = state.records.while_alive(Totals::begin_flight, |totals| totals.in_flight -= 1);
-    state.records.keep(request, |totals| totals.deliveries += 1);
+    let behaviour = state.take(request);
     behave(&state, &wire, behaviour).await
 }
 
