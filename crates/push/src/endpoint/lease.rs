@@ -15,11 +15,10 @@ const ENDPOINT_BYTES: u64 = 16 << 20;
 /// Bytes of messages that are leased together, or one message: they may be put into one request, and gRPC servers take 4 MiB unless told
 /// otherwise.
 const LEASE_BYTES: u64 = 3 << 20;
+/// What a request for many is taken to bring, at least: the queue gives fewer messages if they are larger.
+const LEAST_LEASE_BYTES: u64 = 64 << 10;
 /// Messages that one endpoint has in hand: under way, or settled and not reported yet.
 const IN_HAND: usize = 4_000;
-
-/// What a request for many is taken to bring, at least: the queue gives fewer messages if they are larger.
-const LEASE_BYTES: u64 = 64 << 10;
 
 /// A request to the queue.
 pub(super) struct Lease<'a> {
@@ -73,7 +72,7 @@ impl<'a> Lease<'a> {
             return (room > 0).then(|| Self::wait(leases, false));
         }
         // No more than it will need: others lease at the same time, and an answer can take long.
-        let needed = in_hand.mean.saturating_mul(2 * most as u64).max(LEASE_BYTES);
+        let needed = in_hand.mean.saturating_mul(2 * most as u64).max(LEAST_LEASE_BYTES);
         let reserved = share.reserve(room.min(needed), in_hand.bytes);
         match reserved.count() {
             // There is no room, for this endpoint or at all: one message at a time.
@@ -148,7 +147,7 @@ mod tests {
     fn a_request_for_small_messages_keeps_little_room_from_others_while_it_lasts() {
         let budget = ByteBudget::new(256 << 20);
         let share = Share::new(budget.clone());
-        for (mean, room) in [(0, 64 << 10), (1_000, 128_000), (1 << 20, limits::PULL_BYTES as u64)] {
+        for (mean, room) in [(0, 64 << 10), (1_000, 128_000), (1 << 20, LEASE_BYTES)] {
             let in_hand = InHand { messages: 0, bytes: 0, mean };
             let lease = Lease::begin(&Silent, Allowance::Messages(64), in_hand, &share, false);
             assert_eq!(budget.held(), room, "{mean}");
