@@ -6,7 +6,9 @@ use std::{
 };
 
 use tokio::sync::MutexGuard;
-use types::{Position, ProjectId, Sequence, SubscriptionName, SubscriptionSettings, TopicName, limits};
+use types::{
+    Position, ProjectId, Sequence, SubscriptionName, SubscriptionSettings, SubscriptionUid, TopicName, limits,
+};
 
 use crate::{
     BacklogAction, Broker, CreateSubscriptionError, Page, Paged, SeekError, SeekTo, StartPosition,
@@ -174,6 +176,19 @@ impl Broker {
             broker.inner.end(&subscription).await
         })
         .await
+    }
+
+    /// A handle for consuming and settling, if the subscription of that name is still this one.
+    ///
+    /// # Errors
+    /// There is none of that name, or another.
+    pub fn subscriber_of(
+        &self,
+        name: &SubscriptionName,
+        uid: SubscriptionUid,
+    ) -> Result<Subscriber, SubscriptionNotFound> {
+        let subscriber = self.subscriber(name)?;
+        if subscriber.uid() == uid { Ok(subscriber) } else { Err(SubscriptionNotFound(name.clone())) }
     }
 
     /// A handle for consuming and settling.

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
-use types::{AckId, Invalid, ProjectId, SubscriptionName, TopicName, limits};
+use types::{AckId, Invalid, ProjectId, SubscriptionName, SubscriptionUid, TopicName, limits};
 
 use crate::refusal::Refusal;
 
@@ -124,6 +124,11 @@ pub(crate) fn ack_id(path: impl fmt::Display, text: &str) -> Result<AckId, Refus
 }
 
 /// The token that an endpoint confirms with. It is no secret any more once it is wrong, but nothing shows it.
+pub(crate) fn incarnation(path: impl fmt::Display, text: &str) -> Result<SubscriptionUid, Refusal> {
+    let uid = text.parse().map(SubscriptionUid);
+    uid.map_err(|_| Refusal::field(path, "is no incarnation of a subscription, which is a whole number"))
+}
+
 pub(crate) fn confirmation_token(path: impl fmt::Display, text: &str) -> Result<(), Refusal> {
     let base64 = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     if base64 && text.len() == limits::CONFIRMATION_TOKEN_CHARS {

@@ -62,7 +62,18 @@ pub trait Backend: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), BackendError>> + Send;
 
     /// Says how endpoints are at the moment. Errors do not matter: there will be another report.
-    fn report(&self, reports: Vec<(SubscriptionName, EndpointReport)>) -> impl Future<Output = ()> + Send;
+    fn report(&self, figures: Vec<EndpointFigures>) -> impl Future<Output = ()> + Send;
+}
+
+/// How an endpoint is at the moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndpointFigures {
+    /// Whose it is.
+    pub subscription: SubscriptionName,
+    /// That subscription's incarnation.
+    pub uid: SubscriptionUid,
+    /// What there is to say.
+    pub report: EndpointReport,
 }
 
 /// What has changed in a worker's share.

@@ -42,7 +42,7 @@ mod transport;
 mod webhook;
 mod worker;
 
-pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
+pub use backend::{Assignments, Backend, BackendError, Changes, EndpointChange, EndpointFigures, Leases};
 pub use carrier::{Answer, Carrier, Consent, Failure, Response};
 pub use carriers::Forwards;
 pub use config::{Config, Network};

@@ -7,12 +7,9 @@ use broker::{
     PushWorker, SettleError, Subscriber, SubscriptionNotFound, UpdateSubscriptionError,
 };
 use tokio::sync::Mutex;
-use types::{
-    AckId, SubscriptionName, SubscriptionUid,
-    push::{AttemptReport, EndpointReport},
-};
+use types::{AckId, SubscriptionUid, push::AttemptReport};
 
-use crate::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
+use crate::{Assignments, Backend, BackendError, Changes, EndpointChange, EndpointFigures, Leases};
 
 /// A broker in the same process, for the endpoints of one role.
 #[derive(Debug, Clone)]
@@ -38,10 +35,7 @@ impl Backend for Local {
     }
 
     async fn leases(&self, endpoint: &AssignedEndpoint) -> Result<LocalLeases, BackendError> {
-        let subscriber = self.broker.subscriber(&endpoint.subscription)?;
-        if subscriber.uid() != endpoint.uid {
-            return Err(BackendError::Gone);
-        }
+        let subscriber = self.broker.subscriber_of(&endpoint.subscription, endpoint.uid)?;
         let consumer = Mutex::new(subscriber.consumer()?);
         Ok(LocalLeases { subscriber, consumer })
     }
@@ -51,23 +45,26 @@ impl Backend for Local {
         endpoint: &AssignedEndpoint,
         token: &str,
     ) -> Result<bool, BackendError> {
-        let address = &endpoint.push.endpoint;
-        Ok(self.broker.begin_confirmation(&endpoint.subscription, address, token).await?)
+        let subscriber = self.broker.subscriber_of(&endpoint.subscription, endpoint.uid)?;
+        Ok(subscriber.begin_confirmation(&endpoint.push.endpoint, token).await?)
     }
 
     async fn change(&self, endpoint: &AssignedEndpoint, change: EndpointChange) -> Result<(), BackendError> {
-        let (name, address) = (&endpoint.subscription, &endpoint.push.endpoint);
+        let subscriber = self.broker.subscriber_of(&endpoint.subscription, endpoint.uid)?;
+        let address = &endpoint.push.endpoint;
         match change {
-            EndpointChange::Confirmed => self.broker.endpoint_confirmed(name, address).await?,
-            EndpointChange::Disabled(reason) => self.broker.disable_endpoint(name, address, reason).await?,
+            EndpointChange::Confirmed => subscriber.endpoint_confirmed(address).await?,
+            EndpointChange::Disabled(reason) => subscriber.disable_endpoint(address, reason).await?,
         }
         Ok(())
     }
 
-    async fn report(&self, reports: Vec<(SubscriptionName, EndpointReport)>) {
-        for (name, report) in reports {
+    async fn report(&self, figures: Vec<EndpointFigures>) {
+        for EndpointFigures { subscription, uid, report } in figures {
             // Deleted meanwhile: nobody wants to know.
-            let _ = self.broker.report_endpoint(&name, report);
+            if let Ok(subscriber) = self.broker.subscriber_of(&subscription, uid) {
+                let _ = subscriber.report_endpoint(report);
+            }
         }
     }
 }

@@ -186,7 +186,7 @@ mod tests {
             attempt_time: Duration::from_millis(1_500),
             ..EndpointReport::default()
         };
-        opened.report_endpoint(&name, report).unwrap();
+        opened.subscriber(&name).unwrap().report_endpoint(report).unwrap();
         let message = NewMessage {
             meta: MessageMeta { correlation_id: "order-4711".into(), ..MessageMeta::default() },
             payload: "paid".into(),

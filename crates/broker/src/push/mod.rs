@@ -25,7 +25,9 @@ use types::{
 };
 pub use workers::PushWorker;
 
-use crate::{Broker, ConfirmError, SubscriptionInfo, SubscriptionNotFound, UpdateSubscriptionError};
+use crate::{
+    Broker, ConfirmError, Subscriber, SubscriptionInfo, SubscriptionNotFound, UpdateSubscriptionError,
+};
 
 /// Which endpoints a worker takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,7 +84,9 @@ impl Broker {
         self.inner.shared.check_serving()?;
         self.inner.subscription(name)?.confirm(token).await
     }
+}
 
+impl Subscriber {
     /// Asks for leave to ask a pending endpoint for its consent with this token; false if it is too early, or not pending, or another
     /// endpoint by now. Durable when it is answered.
     ///
@@ -90,24 +94,19 @@ impl Broker {
     /// See [`UpdateSubscriptionError`].
     pub async fn begin_confirmation(
         &self,
-        name: &SubscriptionName,
         endpoint: &str,
         token: &str,
     ) -> Result<bool, UpdateSubscriptionError> {
-        self.inner.shared.check_serving()?;
-        self.inner.subscription(name)?.begin_confirmation(endpoint, token).await
+        self.subscription.check_serving()?;
+        self.subscription.begin_confirmation(endpoint, token).await
     }
 
     /// The endpoint has confirmed, or the operator vouches for it. Does nothing unless it is this one and pending.
     ///
     /// # Errors
     /// See [`UpdateSubscriptionError`].
-    pub async fn endpoint_confirmed(
-        &self,
-        name: &SubscriptionName,
-        endpoint: &str,
-    ) -> Result<(), UpdateSubscriptionError> {
-        self.inner.subscription(name)?.endpoint_confirmed(endpoint).await
+    pub async fn endpoint_confirmed(&self, endpoint: &str) -> Result<(), UpdateSubscriptionError> {
+        self.subscription.endpoint_confirmed(endpoint).await
     }
 
     /// The endpoint gets nothing more until it is resumed. Does nothing unless it is this one and not disabled.
@@ -116,22 +115,17 @@ impl Broker {
     /// See [`UpdateSubscriptionError`].
     pub async fn disable_endpoint(
         &self,
-        name: &SubscriptionName,
         endpoint: &str,
         reason: DisabledReason,
     ) -> Result<(), UpdateSubscriptionError> {
-        self.inner.subscription(name)?.disable_endpoint(endpoint, reason).await
+        self.subscription.disable_endpoint(endpoint, reason).await
     }
 
     /// Takes over what a worker says of its endpoint, for the statistics. Of a subscription without an endpoint nothing is kept.
     ///
     /// # Errors
-    /// There is no such subscription.
-    pub fn report_endpoint(
-        &self,
-        name: &SubscriptionName,
-        report: EndpointReport,
-    ) -> Result<(), SubscriptionNotFound> {
-        self.inner.subscription(name)?.keep_report(report)
+    /// It is deleted.
+    pub fn report_endpoint(&self, report: EndpointReport) -> Result<(), SubscriptionNotFound> {
+        self.subscription.keep_report(report)
     }
 }

@@ -36,7 +36,7 @@ impl Subscription {
         Ok(self.info()?)
     }
 
-    /// See [`Broker::begin_confirmation`](crate::Broker::begin_confirmation).
+    /// See [`Subscriber::begin_confirmation`](crate::Subscriber::begin_confirmation).
     pub(crate) async fn begin_confirmation(
         self: &Arc<Self>,
         endpoint: &str,
@@ -49,7 +49,7 @@ impl Subscription {
         Ok(matches!(changed.await?, Some(EndpointStatus::Pending(_))))
     }
 
-    /// See [`Broker::endpoint_confirmed`](crate::Broker::endpoint_confirmed).
+    /// See [`Subscriber::endpoint_confirmed`](crate::Subscriber::endpoint_confirmed).
     pub(crate) async fn endpoint_confirmed(
         self: &Arc<Self>,
         endpoint: &str,
@@ -62,7 +62,7 @@ impl Subscription {
         .map(drop)
     }
 
-    /// See [`Broker::disable_endpoint`](crate::Broker::disable_endpoint).
+    /// See [`Subscriber::disable_endpoint`](crate::Subscriber::disable_endpoint).
     pub(crate) async fn disable_endpoint(
         self: &Arc<Self>,
         endpoint: &str,

@@ -37,7 +37,7 @@ use tokio::sync::Notify;
 use types::{Position, SubscriptionName, SubscriptionUid, Timestamp, TopicName, push::EndpointStatus};
 
 use crate::{
-    PolicyInForce, SubscriptionInfo, SubscriptionNotFound,
+    PolicyInForce, SubscriptionInfo, SubscriptionNotFound, Unavailable,
     record::write_queue,
     shared::{Shared, count},
     topic::{Block, Topic},
@@ -166,6 +166,10 @@ impl Subscription {
         let state = self.lock()?;
         let policy = state.reading.filter().map(|filter| filter.checked.policy.clone());
         Ok(PolicyInForce { topic, policy, position: state.reading.policy_position() })
+    }
+
+    pub(crate) fn check_serving(&self) -> Result<(), Unavailable> {
+        self.shared.check_serving()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -13,7 +13,7 @@ use crate::{ConsumeError, Outcome, SettleError, SubscriptionNotFound, Unavailabl
 /// of the same name exists by then.
 #[derive(Debug, Clone)]
 pub struct Subscriber {
-    pub(super) subscription: Arc<Subscription>,
+    pub(crate) subscription: Arc<Subscription>,
 }
 
 /// Decided, and on its way to the disk.

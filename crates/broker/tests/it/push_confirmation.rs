@@ -18,7 +18,7 @@ async fn pending() -> Fixture {
 }
 
 async fn ask(fixture: &Fixture, token: &str) -> bool {
-    fixture.broker.begin_confirmation(&sub("a"), HOOK, token).await.unwrap()
+    fixture.broker.subscriber(&sub("a")).unwrap().begin_confirmation(HOOK, token).await.unwrap()
 }
 
 async fn refused(fixture: &Fixture, token: &str) -> String {
@@ -102,8 +102,8 @@ async fn an_endpoint_that_is_moved_while_it_is_pending_is_not_asked_more_often_f
     let EndpointStatus::Pending(asked) = info.endpoint.unwrap() else { panic!("not pending") };
     assert_eq!((asked.requests, asked.token_sha256), (0, None));
     assert_eq!(refused(&fixture, "token").await, "token", "it was sent to another endpoint");
-    let name = sub("a");
-    let ask = || fixture.broker.begin_confirmation(&name, "https://b.example.com", "new");
+    let subscriber = fixture.broker.subscriber(&sub("a")).unwrap();
+    let ask = || subscriber.begin_confirmation("https://b.example.com", "new");
     assert_eq!(ask().await, Ok(false));
     fixture.pass(seconds(60)).await;
     assert_eq!(ask().await, Ok(true));
@@ -134,11 +134,17 @@ async fn an_endpoint_that_never_answers_is_disabled_and_asked_anew_when_it_is_re
 async fn nothing_is_asked_of_or_believed_from_an_endpoint_that_is_another_by_now() {
     let fixture = pending().await;
     let other = "https://hook.example.com/b";
-    assert!(!fixture.broker.begin_confirmation(&sub("a"), other, "token").await.unwrap());
-    fixture.broker.endpoint_confirmed(&sub("a"), other).await.unwrap();
-    fixture.broker.disable_endpoint(&sub("a"), other, DisabledReason::Gone).await.unwrap();
+    assert!(!fixture.broker.subscriber(&sub("a")).unwrap().begin_confirmation(other, "token").await.unwrap());
+    fixture.broker.subscriber(&sub("a")).unwrap().endpoint_confirmed(other).await.unwrap();
+    fixture
+        .broker
+        .subscriber(&sub("a"))
+        .unwrap()
+        .disable_endpoint(other, DisabledReason::Gone)
+        .await
+        .unwrap();
     assert_eq!(asked(&fixture), Confirmation::default());
-    fixture.broker.endpoint_confirmed(&sub("a"), HOOK).await.unwrap();
+    fixture.broker.subscriber(&sub("a")).unwrap().endpoint_confirmed(HOOK).await.unwrap();
     assert_eq!(fixture.status("a"), EndpointStatus::Active);
 }
 

@@ -29,7 +29,7 @@ async fn change(fixture: &Fixture, push: SubscriptionSettings) -> SubscriptionIn
 }
 
 async fn disable(fixture: &Fixture, reason: DisabledReason) {
-    fixture.broker.disable_endpoint(&sub("a"), HOOK, reason).await.unwrap();
+    fixture.broker.subscriber(&sub("a")).unwrap().disable_endpoint(HOOK, reason).await.unwrap();
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn an_endpoint_on_the_network_begins_pending_and_a_topic_active() {
 #[tokio::test]
 async fn a_changed_endpoint_has_to_confirm_again_and_other_changes_leave_the_status() {
     let fixture = with(pushed(HOOK)).await;
-    fixture.broker.endpoint_confirmed(&sub("a"), HOOK).await.unwrap();
+    fixture.broker.subscriber(&sub("a")).unwrap().endpoint_confirmed(HOOK).await.unwrap();
     let slower = |settings: &mut SubscriptionSettings| {
         let mut push = (**settings.push.as_ref().unwrap()).clone();
         push.max_concurrency = 1;
@@ -63,13 +63,13 @@ async fn a_changed_endpoint_has_to_confirm_again_and_other_changes_leave_the_sta
 async fn walk(fixture: &Fixture, step: usize) {
     let broker = &fixture.broker;
     match step {
-        0 => drop(broker.begin_confirmation(&sub("a"), HOOK, "token").await.unwrap()),
+        0 => drop(broker.subscriber(&sub("a")).unwrap().begin_confirmation(HOOK, "token").await.unwrap()),
         1 => drop(broker.confirm_subscription(&sub("a"), "token").await.unwrap()),
         2 => disable(fixture, DisabledReason::BreakerOpen).await,
         3 => drop(broker.pause(&sub("a")).await.unwrap()),
         4 => drop(broker.resume(&sub("a")).await.unwrap()),
         5 => drop(change(fixture, pushed(OTHER)).await),
-        6 => broker.endpoint_confirmed(&sub("a"), OTHER).await.unwrap(),
+        6 => broker.subscriber(&sub("a")).unwrap().endpoint_confirmed(OTHER).await.unwrap(),
         7 => drop(change(fixture, no_backoff()).await),
         8 => drop(change(fixture, pushed("topic:target")).await),
         _ => drop(change(fixture, pushed(HOOK)).await),
@@ -97,7 +97,7 @@ async fn the_status_and_its_position_survive_a_crash_with_and_without_a_checkpoi
 #[tokio::test]
 async fn a_change_of_endpoint_and_its_status_are_durable_together() {
     let mut fixture = with(pushed(HOOK)).await;
-    fixture.broker.endpoint_confirmed(&sub("a"), HOOK).await.unwrap();
+    fixture.broker.subscriber(&sub("a")).unwrap().endpoint_confirmed(HOOK).await.unwrap();
     let before = info(&fixture);
     fixture.journal.hold();
     assert!(ready(change(&fixture, pushed(OTHER))).await.is_none());
@@ -121,7 +121,7 @@ async fn a_status_is_answered_only_once_it_is_durable_also_by_who_changes_nothin
 #[tokio::test]
 async fn resuming_enables_a_disabled_endpoint_and_ends_a_pause_at_once_and_durably() {
     let mut fixture = with(pushed(HOOK)).await;
-    fixture.broker.endpoint_confirmed(&sub("a"), HOOK).await.unwrap();
+    fixture.broker.subscriber(&sub("a")).unwrap().endpoint_confirmed(HOOK).await.unwrap();
     disable(&fixture, DisabledReason::Gone).await;
     let at = fixture.broker.now();
     fixture.pass(crate::fixture::seconds(5)).await;
@@ -154,7 +154,7 @@ async fn a_disabled_endpoint_keeps_its_backlog() {
 #[tokio::test]
 async fn creating_a_subscription_again_with_equal_settings_leaves_its_endpoint() {
     let fixture = with(pushed(HOOK)).await;
-    fixture.broker.endpoint_confirmed(&sub("a"), HOOK).await.unwrap();
+    fixture.broker.subscriber(&sub("a")).unwrap().endpoint_confirmed(HOOK).await.unwrap();
     fixture.subscribe("a", pushed(HOOK)).await;
     assert_eq!(fixture.status("a"), EndpointStatus::Active);
     let other = pushed(OTHER);
@@ -178,7 +178,7 @@ async fn the_statistics_show_what_the_worker_said_last_until_the_endpoint_is_ano
         delivered: 7,
         ..EndpointReport::default()
     };
-    fixture.broker.report_endpoint(&sub("a"), report).unwrap();
+    fixture.broker.subscriber(&sub("a")).unwrap().report_endpoint(report).unwrap();
     let figures = stats().await.unwrap();
     assert_eq!((figures.report.breaker, figures.report.delivered), (BreakerState::HalfOpen, 7));
     assert_eq!(figures.report.last_error.as_ref().unwrap().len(), limits::ATTEMPT_ERROR_BYTES);
@@ -191,9 +191,11 @@ async fn the_statistics_show_what_the_worker_said_last_until_the_endpoint_is_ano
     change(&fixture, pushed(OTHER)).await;
     assert_eq!(stats().await.unwrap().report, EndpointReport::default());
     change(&fixture, no_backoff()).await;
-    fixture.broker.report_endpoint(&sub("a"), EndpointReport::default()).unwrap();
+    fixture.broker.subscriber(&sub("a")).unwrap().report_endpoint(EndpointReport::default()).unwrap();
     assert_eq!(stats().await, None);
-    assert!(fixture.broker.report_endpoint(&sub("b"), EndpointReport::default()).is_err());
+    assert!(
+        fixture.broker.subscriber(&sub("b")).unwrap().report_endpoint(EndpointReport::default()).is_err()
+    );
 }
 
 #[tokio::test]
@@ -217,7 +219,7 @@ async fn a_subscription_is_in_use_while_its_endpoint_is_active_and_not_otherwise
     let expiring = || SubscriptionSettings { expire_unused_after: Some(hour), ..pushed(HOOK) };
     let fixture = with(expiring()).await;
     fixture.subscribe("pending", expiring()).await;
-    fixture.broker.endpoint_confirmed(&sub("a"), HOOK).await.unwrap();
+    fixture.broker.subscriber(&sub("a")).unwrap().endpoint_confirmed(HOOK).await.unwrap();
     fixture.clock.advance(hour * 48);
     fixture.broker.run_upkeep().await;
     assert!(fixture.broker.subscription(&sub("a")).is_ok(), "active, though no worker has it");
@@ -235,7 +237,7 @@ async fn a_subscription_is_in_use_while_its_endpoint_is_active_and_not_otherwise
 async fn a_subscription_whose_endpoint_is_changed_is_used_by_that() {
     let fixture =
         with(SubscriptionSettings { expire_unused_after: Some(seconds(3_600)), ..pushed(HOOK) }).await;
-    fixture.broker.endpoint_confirmed(&sub("a"), HOOK).await.unwrap();
+    fixture.broker.subscriber(&sub("a")).unwrap().endpoint_confirmed(HOOK).await.unwrap();
     fixture.clock.advance(seconds(10_000));
     change(&fixture, pushed(OTHER)).await;
     fixture.broker.run_upkeep().await;

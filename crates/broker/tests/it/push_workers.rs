@@ -101,9 +101,16 @@ async fn a_worker_is_woken_by_each_change_and_not_otherwise() {
     for step in 0..10 {
         match step {
             0 => fixture.subscribe("s1", pushed(&hook(1))).await,
-            1 => assert!(broker.begin_confirmation(&name, &hook(0), "token").await.unwrap()),
+            1 => assert!(
+                broker.subscriber(&name).unwrap().begin_confirmation(&hook(0), "token").await.unwrap()
+            ),
             2 => drop(broker.confirm_subscription(&name, "token").await.unwrap()),
-            3 => broker.disable_endpoint(&name, &hook(0), DisabledReason::Gone).await.unwrap(),
+            3 => broker
+                .subscriber(&name)
+                .unwrap()
+                .disable_endpoint(&hook(0), DisabledReason::Gone)
+                .await
+                .unwrap(),
             4 => drop(broker.resume(&name).await.unwrap()),
             5 => {
                 let change = |settings: &mut SubscriptionSettings| settings.push = pushed(&hook(7)).push;
@@ -144,7 +151,13 @@ async fn a_paused_or_disabled_endpoint_stays_with_its_worker() {
     let fixture = with(1).await;
     let worker = join(&fixture, PushRole::Deliverer);
     fixture.broker.pause(&sub("s0")).await.unwrap();
-    fixture.broker.disable_endpoint(&sub("s0"), &hook(0), DisabledReason::Gone).await.unwrap();
+    fixture
+        .broker
+        .subscriber(&sub("s0"))
+        .unwrap()
+        .disable_endpoint(&hook(0), DisabledReason::Gone)
+        .await
+        .unwrap();
     assert!(matches!(worker.assigned()[0].status, EndpointStatus::Disabled { .. }));
 }
 

@@ -15,11 +15,11 @@ mod assignments;
 
 use std::pin::Pin;
 
-use broker::{Broker, PushRole, SettleError};
+use broker::{Broker, PushRole, SettleError, Subscriber};
 use fanfare_proto::{server::push_service_server::PushService, undecoded, v1};
 use futures_util::Stream;
 use tonic::{Request, Response, Status};
-use types::{AckId, SubscriptionName, limits, push::EndpointReport};
+use types::{AckId, SubscriptionName, SubscriptionUid, limits, push::EndpointReport};
 
 pub(crate) use admission::Admission;
 use assignments::Assignments;
@@ -112,7 +112,8 @@ impl Workers {
         let name = check::subscription("subscription", &request.subscription)?;
         endpoint(&request.endpoint)?;
         check::confirmation_token("token", &request.token)?;
-        let granted = self.broker.begin_confirmation(&name, &request.endpoint, &request.token).await?;
+        let subscriber = self.incarnation(&name, &request.incarnation)?;
+        let granted = subscriber.begin_confirmation(&request.endpoint, &request.token).await?;
         Ok(v1::BeginConfirmationResponse { granted })
     }
 
@@ -123,11 +124,12 @@ impl Workers {
         let request = self.admit(request)?;
         let name = check::subscription("subscription", &request.subscription)?;
         endpoint(&request.endpoint)?;
+        let subscriber = self.incarnation(&name, &request.incarnation)?;
         match check::known("state", request.state)? {
-            v1::PushEndpointState::Active => self.broker.endpoint_confirmed(&name, &request.endpoint).await?,
+            v1::PushEndpointState::Active => subscriber.endpoint_confirmed(&request.endpoint).await?,
             v1::PushEndpointState::Disabled => {
                 let reason = push::disabled_reason("disabled_reason", request.disabled_reason)?;
-                self.broker.disable_endpoint(&name, &request.endpoint, reason).await?;
+                subscriber.disable_endpoint(&request.endpoint, reason).await?;
             }
             v1::PushEndpointState::Unspecified | v1::PushEndpointState::Pending => {
                 let why = "must be PUSH_ENDPOINT_STATE_ACTIVE or PUSH_ENDPOINT_STATE_DISABLED";
@@ -142,11 +144,18 @@ impl Workers {
         request: Request<undecoded::ReportEndpointsRequest>,
     ) -> Result<v1::ReportEndpointsResponse, Refusal> {
         let request = bounds::open(self.admit(request)?)?;
-        for (name, report) in reports(request.reports, figures)? {
+        for (name, uid, report) in reports(request.reports, figures)? {
             // One that was deleted meanwhile is no fault of the report.
-            let _ = self.broker.report_endpoint(&name, report);
+            if let Ok(subscriber) = self.broker.subscriber_of(&name, uid) {
+                let _ = subscriber.report_endpoint(report);
+            }
         }
         Ok(v1::ReportEndpointsResponse {})
+    }
+
+    /// The subscription that the worker means, and not a later one of the same name.
+    fn incarnation(&self, name: &SubscriptionName, given: &str) -> Result<Subscriber, Refusal> {
+        Ok(self.broker.subscriber_of(name, check::incarnation("incarnation", given)?)?)
     }
 }
 
@@ -158,8 +167,12 @@ fn reports<G, R>(given: Vec<G>, read: impl Fn(G) -> Result<R, Refusal>) -> Resul
     given.into_iter().enumerate().map(read).collect()
 }
 
-fn figures(given: v1::EndpointReport) -> Result<(SubscriptionName, EndpointReport), Refusal> {
-    Ok((check::subscription("subscription", &given.subscription)?, push::report(given)?))
+fn figures(
+    given: v1::EndpointReport,
+) -> Result<(SubscriptionName, SubscriptionUid, EndpointReport), Refusal> {
+    let name = check::subscription("subscription", &given.subscription)?;
+    let uid = check::incarnation("incarnation", &given.incarnation)?;
+    Ok((name, uid, push::report(given)?))
 }
 
 fn not_reported(error: SettleError) -> Refusal {

@@ -202,7 +202,15 @@ async fn an_endpoint_confirms_once_with_the_token_that_it_was_sent() {
     let server = server_with(config()).await;
     let (token, other) = ("a".repeat(43), "b".repeat(43));
     let name = "s".parse().unwrap();
-    assert!(server.broker.begin_confirmation(&name, &config().endpoint, &token).await.unwrap());
+    assert!(
+        server
+            .broker
+            .subscriber(&name)
+            .unwrap()
+            .begin_confirmation(&config().endpoint, &token)
+            .await
+            .unwrap()
+    );
     let pending = get(&server).await.push_endpoint.unwrap();
     assert_eq!(pending.confirmation_requests, 1);
     assert!(pending.confirmation_request_time.is_some());
@@ -225,7 +233,7 @@ async fn an_endpoint_confirms_once_with_the_token_that_it_was_sent() {
 async fn another_endpoint_has_to_confirm_anew() {
     let server = server_with(config()).await;
     let name = "s".parse().unwrap();
-    server.broker.endpoint_confirmed(&name, &config().endpoint).await.unwrap();
+    server.broker.subscriber(&name).unwrap().endpoint_confirmed(&config().endpoint).await.unwrap();
     assert_eq!(get(&server).await.push_endpoint.unwrap().state(), v1::PushEndpointState::Active);
     let push = v1::PushConfig { endpoint: "https://example.org/".into(), ..config() };
     let settings = Some(v1::SubscriptionSettings { push: Some(push), ..Default::default() });

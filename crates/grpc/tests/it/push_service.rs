@@ -109,7 +109,7 @@ async fn a_worker_is_told_its_share_with_the_secrets_and_what_changes_in_it() {
     assert_eq!(told.endpoint.unwrap().state(), v1::PushEndpointState::Pending);
     assert!(server.stats().await.push.unwrap().has_worker);
     let name = "s".parse().unwrap();
-    server.broker.endpoint_confirmed(&name, &config().endpoint).await.unwrap();
+    server.broker.subscriber(&name).unwrap().endpoint_confirmed(&config().endpoint).await.unwrap();
     let told = next(&mut work).await.assigned.remove(0);
     assert_eq!(told.endpoint.unwrap().state(), v1::PushEndpointState::Active);
     server.broker.delete_subscription(&name).await.unwrap();
@@ -218,7 +218,9 @@ async fn a_report_that_is_wrong_is_named_by_its_place() {
 async fn leave_to_ask_for_consent_is_given_once_a_minute_at_most() {
     let server = server().await;
     create(&server, "s").await;
+    let incarnation = get(&server).await.incarnation;
     let begin = |endpoint: String, token: &str| v1::BeginConfirmationRequest {
+        incarnation: incarnation.clone(),
         subscription: "s".into(),
         endpoint,
         token: token.into(),
@@ -242,7 +244,9 @@ async fn leave_to_ask_for_consent_is_given_once_a_minute_at_most() {
 async fn a_worker_says_what_has_become_of_an_endpoint() {
     let server = server().await;
     create(&server, "s").await;
+    let incarnation = get(&server).await.incarnation;
     let set = |state: v1::PushEndpointState, reason: v1::PushDisabledReason| v1::SetEndpointStateRequest {
+        incarnation: incarnation.clone(),
         subscription: "s".into(),
         endpoint: config().endpoint,
         state: state.into(),
@@ -282,7 +286,9 @@ async fn what_a_worker_says_of_its_endpoints_is_in_the_statistics() {
         last_error: "refused".into(),
         ..Default::default()
     };
+    let incarnation = get(&server).await.incarnation;
     let report = |name: &str, stats| v1::EndpointReport {
+        incarnation: incarnation.clone(),
         subscription: name.into(),
         stats: Some(stats),
         attempt_time: None,
@@ -301,22 +307,65 @@ async fn figures_are_taken_all_or_none() {
     let mut work = worker(&server).work(v1::WorkRequest {}).await.unwrap().into_inner();
     next(&mut work).await;
     let stats = || v1::PushStats { breaker: v1::BreakerState::Open.into(), ..Default::default() };
+    let incarnation = get(&server).await.incarnation;
+    let of = |stats| v1::EndpointReport {
+        subscription: "s".into(),
+        incarnation: incarnation.clone(),
+        stats: Some(stats),
+        attempt_time: None,
+    };
     let refused = async |bad: v1::EndpointReport| {
-        let good = v1::PushStats { concurrency: 77, ..stats() };
-        let good = v1::EndpointReport { subscription: "s".into(), stats: Some(good), attempt_time: None };
+        let good = of(v1::PushStats { concurrency: 77, ..stats() });
         let request = v1::ReportEndpointsRequest { reports: vec![good, bad] };
         worker(&server).report_endpoints(request).await.unwrap_err().message().to_owned()
     };
-    let of = |stats| v1::EndpointReport { subscription: "s".into(), stats: Some(stats), attempt_time: None };
     for (bad, why) in [
         (of(v1::PushStats { breaker: 9, ..stats() }), "stats.breaker: is 9"),
         (of(v1::PushStats { rate_limit: Some(f64::NAN), ..stats() }), "stats.rate_limit: is NaN"),
         (of(v1::PushStats { rate_limit: Some(-1.0), ..stats() }), "stats.rate_limit: is -1"),
         (v1::EndpointReport { subscription: String::new(), ..of(stats()) }, "subscription: "),
         (v1::EndpointReport { stats: None, ..of(stats()) }, "stats: is required"),
+        (v1::EndpointReport { incarnation: String::new(), ..of(stats()) }, "incarnation: is no incarnation"),
     ] {
         let refused = refused(bad).await;
         assert!(refused.starts_with(&format!("reports[1].{why}")), "{refused}");
     }
     assert_eq!(server.stats().await.push.unwrap().concurrency, 0, "nothing was taken over");
+}
+
+#[tokio::test]
+async fn what_a_worker_says_of_an_earlier_incarnation_is_not_taken_for_the_later_one() {
+    let server = server().await;
+    create(&server, "s").await;
+    let before = get(&server).await.incarnation;
+    let request = v1::DeleteSubscriptionRequest { name: "s".into() };
+    server.subscriptions().delete_subscription(request).await.unwrap();
+    create(&server, "s").await;
+    let mut worker = worker(&server);
+    let confirmed = v1::SetEndpointStateRequest {
+        subscription: "s".into(),
+        incarnation: before.clone(),
+        endpoint: config().endpoint,
+        state: v1::PushEndpointState::Active.into(),
+        ..Default::default()
+    };
+    assert_eq!(worker.set_endpoint_state(confirmed).await.unwrap_err().code(), Code::NotFound);
+    let begin = v1::BeginConfirmationRequest {
+        subscription: "s".into(),
+        incarnation: before.clone(),
+        endpoint: config().endpoint,
+        token: "a".repeat(43),
+    };
+    assert_eq!(worker.begin_confirmation(begin).await.unwrap_err().code(), Code::NotFound);
+    let stats =
+        v1::PushStats { breaker: v1::BreakerState::Closed.into(), delivered: 7, ..Default::default() };
+    let figures = v1::EndpointReport {
+        subscription: "s".into(),
+        incarnation: before,
+        stats: Some(stats),
+        attempt_time: None,
+    };
+    worker.report_endpoints(v1::ReportEndpointsRequest { reports: vec![figures] }).await.unwrap();
+    assert_eq!(server.stats().await.push.unwrap().delivered, 0);
+    assert_eq!(get(&server).await.push_endpoint.unwrap().state(), v1::PushEndpointState::Pending);
 }

@@ -21,12 +21,9 @@ use broker::AssignedEndpoint;
 use fanfare_proto::v1::{self, push_service_client::PushServiceClient};
 use tokio::time::timeout;
 use tonic::{Code, Request, Response, Status, Streaming, metadata::MetadataValue, transport::Channel};
-use types::{
-    SubscriptionName, limits,
-    push::{EndpointReport, Secret},
-};
+use types::{limits, push::Secret};
 
-use crate::{Assignments, Backend, BackendError, BrokerAddresses, Changes, EndpointChange};
+use crate::{Assignments, Backend, BackendError, BrokerAddresses, Changes, EndpointChange, EndpointFigures};
 pub use connect::RemoteError;
 pub use leases::RemoteLeases;
 use lines::{Line, Lines};
@@ -118,6 +115,7 @@ impl Backend for Remote {
             subscription: endpoint.subscription.to_string(),
             endpoint: endpoint.push.endpoint.clone(),
             token: token.to_owned(),
+            incarnation: endpoint.uid.0.to_string(),
         });
         Ok(answer(PATIENCE, self.service().begin_confirmation(request)).await?.granted)
     }
@@ -129,13 +127,14 @@ impl Backend for Remote {
             endpoint: endpoint.push.endpoint.clone(),
             state: state.into(),
             disabled_reason: reason.into(),
+            incarnation: endpoint.uid.0.to_string(),
         });
         answer(PATIENCE, self.service().set_endpoint_state(request)).await?;
         Ok(())
     }
 
-    async fn report(&self, reports: Vec<(SubscriptionName, EndpointReport)>) {
-        let mut reports = reports.into_iter().map(|(name, report)| tell::endpoint(&name, report));
+    async fn report(&self, figures: Vec<EndpointFigures>) {
+        let mut reports = figures.into_iter().map(tell::endpoint);
         loop {
             let page: Vec<_> = reports.by_ref().take(limits::PUSH_ENDPOINT_PAGE).collect();
             if page.is_empty() {

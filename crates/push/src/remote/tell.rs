@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use fanfare_proto::v1::{self, attempt_report::Verdict};
 use types::{
-    SubscriptionName, Timestamp,
-    push::{
-        Attempt, AttemptClass, AttemptReport, AttemptVerdict, BreakerState, DisabledReason, EndpointReport,
-    },
+    Timestamp,
+    push::{Attempt, AttemptClass, AttemptReport, AttemptVerdict, BreakerState, DisabledReason},
 };
 
-use crate::EndpointChange;
+use crate::{EndpointChange, EndpointFigures};
 
 const MICROS: u64 = 1_000_000;
 
@@ -40,7 +38,8 @@ pub(super) fn change(change: EndpointChange) -> (v1::PushEndpointState, v1::Push
     (v1::PushEndpointState::Disabled, reason)
 }
 
-pub(super) fn endpoint(name: &SubscriptionName, report: EndpointReport) -> v1::EndpointReport {
+pub(super) fn endpoint(figures: EndpointFigures) -> v1::EndpointReport {
+    let EndpointFigures { subscription, uid, report } = figures;
     let breaker = match report.breaker {
         BreakerState::Closed => v1::BreakerState::Closed,
         BreakerState::Open => v1::BreakerState::Open,
@@ -66,7 +65,8 @@ pub(super) fn endpoint(name: &SubscriptionName, report: EndpointReport) -> v1::E
         breaker_opened: report.breaker_opened,
     };
     let attempt_time = Some(duration(report.attempt_time));
-    v1::EndpointReport { subscription: name.to_string(), stats: Some(stats), attempt_time }
+    let (subscription, incarnation) = (subscription.to_string(), uid.0.to_string());
+    v1::EndpointReport { subscription, incarnation, stats: Some(stats), attempt_time }
 }
 
 pub(super) fn attempt_report(report: AttemptReport) -> v1::AttemptReport {

@@ -9,14 +9,11 @@ use tokio::{
     task::{Id, JoinError, JoinSet},
     time::{sleep, timeout},
 };
-use types::{
-    SubscriptionName, SubscriptionUid,
-    push::{EndpointReport, EndpointStatus},
-};
+use types::{SubscriptionName, SubscriptionUid, push::EndpointStatus};
 
 use super::{Carriers, Shared, follow::News};
 use crate::{
-    Backend,
+    Backend, EndpointFigures,
     endpoint::{End, Figures, Memory, Stop},
 };
 
@@ -41,8 +38,14 @@ pub(super) struct Board(Arc<Mutex<HashMap<SubscriptionUid, (SubscriptionName, Fi
 
 impl Board {
     /// All of them.
-    pub(super) fn reports(&self) -> Vec<(SubscriptionName, EndpointReport)> {
-        self.0.lock().values().map(|(name, figures)| (name.clone(), figures.report())).collect()
+    pub(super) fn reports(&self) -> Vec<EndpointFigures> {
+        let board = self.0.lock();
+        let figures = board.iter().map(|(uid, (name, figures))| EndpointFigures {
+            subscription: name.clone(),
+            uid: *uid,
+            report: figures.report(),
+        });
+        figures.collect()
     }
 }
 

@@ -1,9 +1,8 @@
 //! A backend whose share says whether the worker is ready.
 
 use broker::AssignedEndpoint;
-use push::{Assignments, Backend, BackendError, Changes, EndpointChange};
+use push::{Assignments, Backend, BackendError, Changes, EndpointChange, EndpointFigures};
 use tokio::sync::watch;
-use types::{SubscriptionName, push::EndpointReport};
 
 use crate::readiness::Readiness;
 
@@ -65,8 +64,8 @@ impl<B: Backend> Backend for Watched<B> {
         self.backend.change(endpoint, change).await
     }
 
-    async fn report(&self, reports: Vec<(SubscriptionName, EndpointReport)>) {
-        self.backend.report(reports).await;
+    async fn report(&self, figures: Vec<EndpointFigures>) {
+        self.backend.report(figures).await;
     }
 }
 

@@ -129,8 +129,12 @@ fn figures_come_back_from_the_wire() {
         let given = EndpointReport { breaker, ..of_worker() };
         let shown =
             figures(&PushFigures { status: EndpointStatus::Active, has_worker: true, report: given.clone() });
-        let stats =
-            v1::EndpointReport { subscription: "s".into(), stats: Some(shown), attempt_time: seconds(13) };
+        let stats = v1::EndpointReport {
+            subscription: "s".into(),
+            incarnation: "1".into(),
+            stats: Some(shown),
+            attempt_time: seconds(13),
+        };
         assert_eq!(report(stats).unwrap(), given);
     }
 }

@@ -8,7 +8,7 @@ use types::{
     Timestamp, limits,
     push::{
         Attempt, AttemptClass, AttemptReport, AttemptVerdict, Authentication, BreakerSettings, BreakerState,
-        DisabledReason, EndpointStatus, ErrorAction, ErrorRule, PushSettings, StatusRange,
+        DisabledReason, EndpointReport, EndpointStatus, ErrorAction, ErrorRule, PushSettings, StatusRange,
     },
 };
 
@@ -131,8 +131,13 @@ async fn what_becomes_of_endpoints_and_how_they_are_is_told() {
         last_error: Some("why".into()),
         ..EndpointReport::default()
     };
-    remote.report(vec![(endpoint.subscription.clone(), report)]).await;
+    let (subscription, uid) = (endpoint.subscription.clone(), endpoint.uid);
+    remote.report(vec![EndpointFigures { subscription, uid, report }]).await;
     let Heard { states, endpoints, .. } = server.heard(|heard| !heard.endpoints.is_empty()).await;
+    assert_eq!(
+        (&*states[0].incarnation, &*endpoints[0].incarnation),
+        (&*uid.0.to_string(), &*uid.0.to_string())
+    );
     assert_eq!(states[0].state(), v1::PushEndpointState::Disabled);
     assert_eq!(states[0].disabled_reason(), v1::PushDisabledReason::BreakerOpen);
     let stats = endpoints[0].stats.as_ref().unwrap();

@@ -9,7 +9,7 @@ use types::{
 };
 
 use super::Queue;
-use crate::{Assignments, Backend, BackendError, Changes, EndpointChange, Leases};
+use crate::{Assignments, Backend, BackendError, Changes, EndpointChange, EndpointFigures, Leases};
 
 /// A broker. Cheap to clone.
 #[derive(Clone)]
@@ -110,7 +110,8 @@ impl Backend for StandIn {
         Ok(())
     }
 
-    async fn report(&self, reports: Vec<(SubscriptionName, EndpointReport)>) {
+    async fn report(&self, figures: Vec<EndpointFigures>) {
+        let reports = figures.into_iter().map(|figures| (figures.subscription, figures.report));
         self.0.lock().reports.extend(reports);
     }
 }
