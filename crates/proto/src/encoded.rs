@@ -212,7 +212,14 @@ mod tests {
         let names: Vec<_> = ours.flat_map(|file| &file.service).map(|service| service.name()).collect();
         assert_eq!(
             names,
-            ["AdminService", "PublisherService", "SubscriberService", "SubscriptionService", "TopicService"]
+            [
+                "AdminService",
+                "PublisherService",
+                "PushService",
+                "SubscriberService",
+                "SubscriptionService",
+                "TopicService"
+            ]
         );
     }
 }
