@@ -209,7 +209,8 @@ mod tests {
     fn the_descriptors_name_every_service() {
         let set = prost_types::FileDescriptorSet::decode(crate::FILE_DESCRIPTOR_SET).unwrap();
         let ours = set.file.iter().filter(|file| file.package() == "fanfare.v1");
-        let names: Vec<_> = ours.flat_map(|file| &file.service).map(|service| service.name()).collect();
+        let mut names: Vec<_> = ours.flat_map(|file| &file.service).map(|service| service.name()).collect();
+        names.sort_unstable();
         assert_eq!(
             names,
             [
