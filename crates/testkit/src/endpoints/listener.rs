@@ -1,6 +1,10 @@
 //! A port on loopback that is kept, whether it is listened on or not.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::{Shutdown, SocketAddr},
+    sync::Arc,
+};
 
 use hyper::body::Incoming;
 use hyper_util::{
@@ -9,6 +13,7 @@ use hyper_util::{
 };
 use parking_lot::Mutex;
 use rustls::ServerConfig;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket},
@@ -50,8 +55,8 @@ impl Listener {
     pub(super) fn open(&self, serve: &Arc<impl Serve>) -> io::Result<()> {
         let mut accepting = self.accepting.lock();
         if accepting.is_none() {
-            let listener = socket(self.address)?.listen(BACKLOG)?;
-            *accepting = Some(tokio::spawn(accept(listener, serve.clone())));
+            let listening = Listening(socket(self.address)?.listen(BACKLOG)?);
+            *accepting = Some(tokio::spawn(accept(listening, serve.clone())));
         }
         Ok(())
     }
@@ -74,6 +79,17 @@ impl Drop for Listener {
     }
 }
 
+/// A socket that is listened on until this is dropped. Closing would not be enough: a process that is just being started has all of its
+/// parent's sockets for a moment.
+#[derive(Debug)]
+struct Listening(TcpListener);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = SockRef::from(&self.0).shutdown(Shutdown::Both);
+    }
+}
+
 fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -82,12 +98,12 @@ fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
 }
 
 /// Ends with all its connections when it is aborted.
-async fn accept(listener: TcpListener, serve: Arc<impl Serve>) {
+async fn accept(listening: Listening, serve: Arc<impl Serve>) {
     let mut connections = JoinSet::new();
     let mut number = 0;
     loop {
         tokio::select! {
-            accepted = listener.accept() => {
+            accepted = listening.0.accept() => {
                 // One that was gone before it was accepted is none.
                 let Ok((stream, _)) = accepted else { continue };
                 number += 1;
@@ -138,4 +154,21 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(io), service).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_can_be_listened_on_again_while_a_process_that_is_being_started_has_the_old_socket() {
+        let holder = socket(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = holder.local_addr().unwrap();
+        let listening = Listening(socket(address).unwrap().listen(BACKLOG).unwrap());
+        let _of_the_other_process = listening.0.as_fd().try_clone_to_owned().unwrap();
+        drop(listening);
+        socket(address).unwrap().listen(BACKLOG).unwrap();
+    }
 }
