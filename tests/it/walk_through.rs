@@ -14,7 +14,7 @@ fn subscription_stats(fanfare: &Fanfare, name: &str) -> Value {
 async fn everything_is_found_by_reflection_without_a_proto_file() {
     let (fanfare, _directory) = Fanfare::fresh().await;
     let services = fanfare.grpcurl().say(&["list"]);
-    for service in ["Admin", "Publisher", "Subscriber", "Subscription", "Topic"] {
+    for service in ["Admin", "Publisher", "Push", "Subscriber", "Subscription", "Topic"] {
         assert!(services.contains(&format!("fanfare.v1.{service}Service\n")), "{services}");
     }
     assert!(services.contains("grpc.health.v1.Health\n"), "{services}");

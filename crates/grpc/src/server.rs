@@ -11,6 +11,7 @@ use fanfare_proto::{
 };
 use tokio::{net::TcpListener, sync::oneshot, time};
 use tonic::{
+    server::NamedService,
     service::Routes,
     transport::{Server, server::Router},
 };
@@ -134,10 +135,13 @@ fn build(
     let admin = Admin { broker: broker.clone(), info, max_request_bytes: limit };
     let workers = Workers { broker: broker.clone(), admission: Admission::new(config.worker_token.as_ref()) };
     let mut routes = Routes::builder();
+    let mut served = vec![name_of(&health)];
     macro_rules! add {
         ($server:ident, $service:expr) => {
             // A compressed request would take many times the bytes it has before anyone can look at it: none is taken.
-            routes.add_service($server::new($service).max_decoding_message_size(limit));
+            let service = $server::new($service).max_decoding_message_size(limit);
+            served.push(name_of(&service));
+            routes.add_service(service);
         };
     }
     add!(TopicServiceServer, Topics(broker.clone()));
@@ -148,13 +152,21 @@ fn build(
     add!(AdminServiceServer, admin);
     routes
         .add_service(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+        .add_service(reflection(&served, "v1").build_v1()?)
+        .add_service(reflection(&served, "v1alpha").build_v1alpha()?);
     Ok((routes.routes(), reports))
 }
 
-fn reflection<'b>() -> tonic_reflection::server::Builder<'b> {
-    tonic_reflection::server::Builder::configure()
+fn name_of<S: NamedService>(_: &S) -> &'static str {
+    S::NAME
+}
+
+/// Describes everything, also what subscribers serve, and lists what is served here.
+fn reflection<'b>(served: &[&str], version: &str) -> tonic_reflection::server::Builder<'b> {
+    let itself = format!("grpc.reflection.{version}.ServerReflection");
+    let names = served.iter().copied().chain([itself.as_str()]);
+    names
+        .fold(tonic_reflection::server::Builder::configure(), |builder, name| builder.with_service_name(name))
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         // So that grpcurl shows the details of an error, and not their bytes.

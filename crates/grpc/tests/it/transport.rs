@@ -90,11 +90,10 @@ fn new_message() -> broker::NewMessage {
 }
 
 #[tokio::test]
-async fn reflection_describes_every_service_in_both_versions() {
+async fn reflection_lists_what_is_served_and_describes_everything_in_both_versions() {
     let server = Server::start().await;
-    let ours =
-        ["AdminService", "PublisherService", "SubscriberService", "SubscriptionService", "TopicService"];
-    let ours = ours.map(|name| format!("fanfare.v1.{name}"));
+    let ours = ["Admin", "Publisher", "Push", "Subscriber", "Subscription", "Topic"];
+    let ours = ours.map(|name| format!("fanfare.v1.{name}Service"));
     let list = pb::v1::ServerReflectionRequest {
         host: String::new(),
         message_request: Some(pb::v1::server_reflection_request::MessageRequest::ListServices(String::new())),
@@ -106,12 +105,16 @@ async fn reflection_describes_every_service_in_both_versions() {
     let pb::v1::server_reflection_response::MessageResponse::ListServicesResponse(services) = answer else {
         panic!("{answer:?}")
     };
-    for name in &ours {
-        assert!(services.service.iter().any(|service| service.name == *name), "{name}");
-    }
+    let mut listed: Vec<_> = services.service.iter().map(|service| service.name.as_str()).collect();
+    listed.sort_unstable();
+    let mut served = ours.to_vec();
+    served.extend(["grpc.health.v1.Health".into(), "grpc.reflection.v1.ServerReflection".into()]);
+    assert_eq!(listed, served);
 
     // Of a service, and of what an error's details are made of.
-    for symbol in ["fanfare.v1.SubscriberService", "google.rpc.BadRequest", "google.rpc.ErrorInfo"] {
+    // And of what subscribers serve.
+    let push = "fanfare.push.v1.PushEndpointService";
+    for symbol in ["fanfare.v1.SubscriberService", "google.rpc.BadRequest", "google.rpc.ErrorInfo", push] {
         assert!(is_described(&server, symbol).await, "{symbol}");
     }
     assert!(!is_described(&server, "fanfare.v1.NoSuchService").await);
