@@ -78,7 +78,8 @@ pub struct SubscriptionSettings {
     pub when_exhausted: ExhaustedAction,
     /// Messages under lease at a time. 1 to 100,000, default 10,000.
     pub max_in_flight: u32,
-    /// The subscription is deleted when no one has used it for this long; `None`, the default, is never. 1 h to 365 d.
+    /// The subscription is deleted when no one has used it for this long; an active push endpoint is a use. `None`, the default, is never. 1 h
+    /// to 365 d.
     pub expire_unused_after: Option<Duration>,
     /// Up to 64.
     pub labels: Labels,

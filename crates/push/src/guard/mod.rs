@@ -128,7 +128,7 @@ impl Guard {
         if self.allow.iter().any(|network| network.contains(ip)) {
             return None;
         }
-        special::rule(ip).map(str::to_owned)
+        special::rule(ip).map(|rule| format!("{rule}; the operator can allow it (push.allow_networks)"))
     }
 }
 

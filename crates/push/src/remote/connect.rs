@@ -71,7 +71,8 @@ impl Broker {
             url::Host::Ipv4(address) => address.to_string(),
             url::Host::Ipv6(address) => address.to_string(),
         };
-        if parsed.path() != "/" || parsed.query().is_some() || !parsed.username().is_empty() {
+        let has_user = !parsed.username().is_empty() || parsed.password().is_some();
+        if parsed.path() != "/" || parsed.query().is_some() || has_user {
             return Err(bad("it has more than that"));
         }
         let tls = match is_plain {

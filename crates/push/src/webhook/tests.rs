@@ -210,7 +210,10 @@ async fn a_name_that_is_private_when_it_is_delivered_to_is_denied() {
     let carrier = transport.carrier(&endpoint(settings("https://hooks.example"))).unwrap();
     let answer = deliver(&carrier).await;
     assert_eq!(answer.response, Response::Failed(Failure::Denied));
-    assert_eq!(answer.error, "10.0.0.1 must not be connected to: private, 10.0.0.0/8 (RFC 1918)");
+    assert_eq!(
+        answer.error,
+        "10.0.0.1 must not be connected to: private, 10.0.0.0/8 (RFC 1918); the operator can allow it (push.allow_networks)"
+    );
     assert!(dials.dialled.lock().is_empty());
 }
 

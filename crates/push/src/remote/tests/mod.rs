@@ -160,9 +160,15 @@ async fn a_wrong_token_is_refused_and_a_broker_that_is_not_there_is_not_availabl
 #[tokio::test]
 async fn what_is_no_url_of_a_broker_is_refused() {
     let connect = |url: &str| Remote::connect(url, &Secret::new("token"), None);
-    for url in
-        ["", "broker:50051", "grpc://broker:50051", "http://broker/path", "http://me@broker", "http://"]
-    {
+    for url in [
+        "",
+        "broker:50051",
+        "grpc://broker:50051",
+        "http://broker/path",
+        "http://me@broker",
+        "http://:word@broker",
+        "http://",
+    ] {
         assert!(matches!(connect(url), Err(RemoteError::Url(_))), "{url}");
     }
     for url in ["http://broker:50051", "https://broker", "http://[::1]:50051/"] {
