@@ -61,7 +61,7 @@ fn is_in_order_of_each_customer(taken: &[ReceivedMessage]) {
     assert!(last.len() > 50, "many customers");
 }
 
-async fn with_orders() -> (Fanfare, tempfile::TempDir, Vec<Value>) {
+async fn with_orders() -> (Fanfare, crate::support::Directory, Vec<Value>) {
     let (fanfare, directory) = Fanfare::fresh().await;
     client::topic_and_subscription(&fanfare, &json!({}));
     client::subscribe(&fanfare, "shipping", &json!({"ordered": true}));

@@ -8,7 +8,7 @@ use crate::support::{
 };
 
 /// A broker with settings, a settled message, one that failed, one that is leased and one that has not been looked at.
-async fn with_everything() -> (Fanfare, tempfile::TempDir) {
+async fn with_everything() -> (Fanfare, crate::support::Directory) {
     let (fanfare, directory) = Fanfare::fresh().await;
     client::create_topic(&fanfare, &json!({"labels": {"team": "shop"}}));
     client::subscribe(&fanfare, "billing", &json!({"ackDeadline": "600s", "maxAttempts": 7}));

@@ -22,7 +22,7 @@ fn acks(ids: impl IntoIterator<Item = String>) -> StreamingPullRequest {
     StreamingPullRequest { acks: ids.into_iter().collect(), ..StreamingPullRequest::default() }
 }
 
-async fn with_messages(count: u32) -> (Fanfare, tempfile::TempDir) {
+async fn with_messages(count: u32) -> (Fanfare, crate::support::Directory) {
     let (fanfare, directory) = Fanfare::fresh().await;
     client::topic_and_subscription(&fanfare, &json!({}));
     let messages = (0..count).map(|number| message(number.to_string(), "")).collect();

@@ -7,7 +7,7 @@ use crate::support::{
     client::{self, message, publish, publisher, pull, subscriber, texts},
 };
 
-async fn with_messages(texts: &[&str]) -> (Fanfare, tempfile::TempDir) {
+async fn with_messages(texts: &[&str]) -> (Fanfare, crate::support::Directory) {
     let (fanfare, directory) = Fanfare::fresh().await;
     client::create_topic(&fanfare, &json!({"keepSettled": true}));
     client::subscribe(&fanfare, "billing", &json!({}));

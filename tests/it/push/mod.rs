@@ -18,7 +18,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Fanfare, Start, client, eventually};
+use crate::support::{Directory, Fanfare, Start, client, eventually};
 
 /// A broker that may deliver to this machine, which it does not by itself.
 fn pushing(data: &Path) -> Start {
@@ -31,9 +31,8 @@ fn allowing(start: Start) -> Start {
 }
 
 /// The topic `orders` in a broker that may deliver to this machine.
-async fn broker() -> (Fanfare, tempfile::TempDir) {
-    let directory = tempfile::tempdir().unwrap();
-    let fanfare = pushing(&directory.path().join("data")).ready().await;
+async fn broker() -> (Fanfare, Directory) {
+    let (fanfare, directory) = Fanfare::in_new_directory(pushing).await;
     client::create_topic(&fanfare, &json!({}));
     (fanfare, directory)
 }

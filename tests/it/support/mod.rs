@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 pub(crate) use self::{
     grpcurl::{Grpcurl, Refused},
-    process::{Fanfare, Start},
+    process::{Directory, Fanfare, Start},
 };
 
 /// Time between two looks at a condition, and how many there are: half a minute in all.

@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -17,6 +18,9 @@ use super::{
     log::{self, Log},
     tools,
 };
+
+/// A directory that is removed when neither its test nor the broker in it needs it any more.
+pub(crate) type Directory = Arc<TempDir>;
 
 /// How one is started.
 #[derive(Debug)]
@@ -65,7 +69,7 @@ impl Start {
     pub(crate) fn spawn(mut self) -> Fanfare {
         let mut child = self.0.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::follow(child.stderr.take().unwrap());
-        Fanfare { child, log, grpc: None, http: None, errors: Vec::new() }
+        Fanfare { child, log, grpc: None, http: None, errors: Vec::new(), directory: None }
     }
 
     /// Started and ready.
@@ -85,14 +89,26 @@ pub(crate) struct Fanfare {
     grpc: Option<SocketAddr>,
     http: Option<SocketAddr>,
     errors: Vec<&'static str>,
+    directory: Option<Directory>,
 }
 
 impl Fanfare {
-    /// One in a directory of its own, which must outlive it.
-    pub(crate) async fn fresh() -> (Self, TempDir) {
-        let directory = tempfile::tempdir().unwrap();
-        let fanfare = Start::on(&directory.path().join("data")).ready().await;
-        (fanfare, directory)
+    /// One in a directory of its own.
+    pub(crate) async fn fresh() -> (Self, Directory) {
+        Self::in_new_directory(Start::on).await
+    }
+
+    /// One that is started like this in a directory of its own, with its data in `data`.
+    pub(crate) async fn in_new_directory(start: impl FnOnce(&Path) -> Start) -> (Self, Directory) {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let fanfare = start(&directory.path().join("data")).ready().await;
+        (fanfare.within(&directory), directory)
+    }
+
+    /// Its data is in this directory, which stays at least until it has ended.
+    pub(crate) fn within(mut self, directory: &Directory) -> Self {
+        self.directory = Some(directory.clone());
+        self
     }
 
     /// From now on an error in its log that contains this is as it should be.
