@@ -100,7 +100,7 @@ pub struct EndpointReport {
     pub last_error_at: Option<Timestamp>,
     /// Since the worker has the endpoint: attempts that were acknowledged.
     pub delivered: u64,
-    /// The same: attempts that failed and are made again.
+    /// The same: attempts that failed and were not rejected; another one follows, unless it was the message's last.
     pub retried: u64,
     /// The same: messages that were rejected for good.
     pub rejected: u64,
