@@ -182,7 +182,7 @@ impl Guardian {
         if target.scheme().is_grpc() {
             grpc_endpoint::check_headers(push)?;
         } else {
-            Content::new(&with_long_names(push)?)?;
+            Content::new(&with_long_names(push)?, target.uri().clone())?;
         }
         let connector = self.transport.connector(&target, push)?;
         let asks_no_one = self.static_only || self.transport.guard().trusts(target.host());

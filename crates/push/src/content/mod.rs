@@ -64,6 +64,8 @@ pub enum Unsendable {
 pub struct Content {
     mode: ContentMode,
     uri: Uri,
+    /// Bytes of the address, which count with the headers.
+    uri_bytes: usize,
     topic: String,
     subscription: String,
     rate: Option<f64>,
@@ -81,16 +83,15 @@ struct Event<'a> {
 }
 
 impl Content {
-    /// Makes ready what is the same in every request.
+    /// Makes ready what is the same in every request. The address is what the guard has read out of the settings.
     ///
     /// # Errors
     /// A setting that no request can be made of; the field is a path from the push settings.
-    pub fn new(endpoint: &AssignedEndpoint) -> Result<Self, Invalid> {
+    pub fn new(endpoint: &AssignedEndpoint, uri: Uri) -> Result<Self, Invalid> {
         let push = &endpoint.push;
-        let url = url::Url::parse(&push.endpoint).map_err(|error| Invalid::new("endpoint", error))?;
-        let uri = url.as_str().parse().map_err(|error| Invalid::new("endpoint", error))?;
         Ok(Self {
             mode: push.content,
+            uri_bytes: uri.to_string().len(),
             uri,
             topic: endpoint.topic.to_string(),
             subscription: endpoint.subscription.to_string(),
@@ -138,7 +139,7 @@ impl Content {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = headers.fit(self.uri.to_string().len())?;
+        *request.headers_mut() = headers.fit(self.uri_bytes)?;
         Ok(request)
     }
 }

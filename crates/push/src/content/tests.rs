@@ -71,9 +71,13 @@ fn array(values: impl IntoIterator<Item = prost_types::value::Kind>) -> Value {
     Value::Array(prost_types::ListValue { values })
 }
 
+fn content_of(endpoint: &AssignedEndpoint) -> Result<Content, Invalid> {
+    Content::new(endpoint, endpoint.push.endpoint.parse().unwrap())
+}
+
 fn request(push: PushSettings, message: &v1::Message) -> Result<Request<Full<Bytes>>, Unsendable> {
     let payload = message.encode_to_vec();
-    Content::new(&endpoint(push)).unwrap().request(&delivery(payload), NOW)
+    content_of(&endpoint(push)).unwrap().request(&delivery(payload), NOW)
 }
 
 /// The request's headers but those that every request has, and its body.

@@ -97,13 +97,15 @@ fn a_file_that_cannot_be_used_is_named_before_anything_is_begun() {
 }
 
 #[tokio::test]
-async fn a_denied_address_is_refused_with_the_address_and_the_rule() {
+async fn what_is_no_address_or_a_denied_one_is_refused_with_the_rule() {
     let (field, reason) = refused(&settings("https://10.0.0.1")).await;
     assert_eq!(field, "endpoint");
     assert_eq!(
         reason,
         "10.0.0.1 must not be connected to: private, 10.0.0.0/8 (RFC 1918); the operator can allow it (push.allow_networks)"
     );
+
+    assert_eq!(refused(&settings("not an address")).await.0, "endpoint");
 
     let names = Names::answering(&[&["8.8.8.8", "fd00:ec2::254"]]);
     let guardian = Guardian::new(transport(&config(), names, Dials::refusing()));

@@ -42,14 +42,13 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 pub struct Webhook {
     client: Client<Connector, Full<Bytes>>,
     content: Content,
-    uri: Uri,
     request_timeout: Duration,
     clock: Arc<dyn Clock>,
 }
 
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Webhook").field("uri", &self.uri).finish_non_exhaustive()
+        f.debug_struct("Webhook").finish_non_exhaustive()
     }
 }
 
@@ -74,8 +73,7 @@ impl Webhook {
     ) -> Result<Self, Invalid> {
         Ok(Self {
             client: client_builder().build(connector),
-            content: Content::new(endpoint)?,
-            uri,
+            content: Content::new(endpoint, uri)?,
             request_timeout: endpoint.push.request_timeout,
             clock,
         })
@@ -91,9 +89,8 @@ impl Webhook {
         }
     }
 
-    /// One request and its answer. Where it goes to is not the request's choice.
-    async fn exchange(&self, mut request: Request<Full<Bytes>>) -> Result<Reply, Failed> {
-        *request.uri_mut() = self.uri.clone();
+    /// One request and its answer.
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, Failed> {
         let response = self.client.request(request).await.map_err(|error| failure(&error))?;
         let (head, body) = response.into_parts();
         if head.status.is_informational() {

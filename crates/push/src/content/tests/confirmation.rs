@@ -12,7 +12,7 @@ fn content(mode: ContentMode) -> Content {
         authentication: Some(Authentication::Bearer { token: Secret::new("t0ken") }),
         ..settings(mode)
     };
-    Content::new(&endpoint(push)).unwrap()
+    content_of(&endpoint(push)).unwrap()
 }
 
 fn consent(mode: ContentMode, status: u16, headers: &[(&'static str, &str)], body: &str) -> Consent {
@@ -67,7 +67,7 @@ fn cloud_events_endpoints_are_asked_as_the_specification_says() {
         assert_eq!(headers["fanfare-confirmation-token"], TOKEN);
         assert!(bytes(body).is_empty());
     }
-    let unlimited = Content::new(&endpoint(settings(ContentMode::CloudEventsBinary))).unwrap();
+    let unlimited = content_of(&endpoint(settings(ContentMode::CloudEventsBinary))).unwrap();
     assert!(!unlimited.confirmation(TOKEN, NOW).unwrap().headers().contains_key("webhook-request-rate"));
 }
 

@@ -24,7 +24,7 @@ fn example(content: ContentMode) -> Content {
         signing_secrets: vec![Secret::new(SECRET)],
         ..settings(content)
     };
-    Content::new(&endpoint(push)).unwrap()
+    content_of(&endpoint(push)).unwrap()
 }
 
 /// As the document shows it: whole, or without what is the same in every example.

@@ -28,7 +28,7 @@ fn the_data_is_the_body_and_keeps_its_type() {
 #[test]
 fn the_body_is_the_stored_data_and_not_a_copy() {
     let payload = Bytes::from(message(&[7; 5_000], "", &[]).encode_to_vec());
-    let content = Content::new(&endpoint(settings(ContentMode::Raw))).unwrap();
+    let content = content_of(&endpoint(settings(ContentMode::Raw))).unwrap();
     let body = bytes(content.request(&delivery(payload.clone()), NOW).unwrap().into_body());
     assert!(payload.as_ptr_range().contains(&body.as_ptr()));
 }
