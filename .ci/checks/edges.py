@@ -29,7 +29,7 @@ ALLOWED = {
 }
 
 # These stand on top: nothing of the product depends on them, so they may use all of it.
-TOP = {"testkit", "bench", "e2e", "fuzz"}
+TOP = {"fanfare-testkit", "bench", "e2e", "fuzz"}
 
 # Only these name an engine, besides the engines' own dev-dependencies and what stands on top.
 ENGINES = {"journal-disk", "journal-nats"}
@@ -68,7 +68,7 @@ def check_edge(name, other, kind):
         # Tests may look at their neighbours, but a lower crate's test never needs a higher one, save testkit.
         if other in ENGINES and name != "server":
             yield f"{name} -> {other} (dev): only server, testkit and tests name an engine"
-        elif other not in ALLOWED[name] and other not in {"testkit", "journal"}:
+        elif other not in ALLOWED[name] and other not in {"fanfare-testkit", "journal"}:
             yield f"{name} -> {other} (dev): not among the crates that {name} may know"
     elif other in TOP:
         yield f"{name} -> {other}: it stands on top; use it in [dev-dependencies] only"

@@ -17,8 +17,8 @@ class Edges(unittest.TestCase):
     WORKSPACE = [
         package("types"), package("queue", "types"), package("journal", "types", "tokio"),
         package("journal-disk", "journal"), package("broker", "queue", "journal"), package("fanfare-proto"),
-        package("grpc", "broker", "fanfare-proto", "testkit:dev"),
-        package("server", "grpc", "journal-disk"), package("testkit", "server", "journal-disk"),
+        package("grpc", "broker", "fanfare-proto", "fanfare-testkit:dev"),
+        package("server", "grpc", "journal-disk"), package("fanfare-testkit", "server", "journal-disk"),
     ]
 
     def complaints(self, *changed):
@@ -39,7 +39,7 @@ class Edges(unittest.TestCase):
             (package("fanfare-client", "types", "fanfare-proto"), "fanfare-client -> types: not allowed"),
             (package("broker", "grpc:build"), "broker -> grpc: not allowed"),
             (package("journal", "broker:dev"), "journal -> broker (dev): not among"),
-            (package("server", "testkit"), "server -> testkit: it stands on top"),
+            (package("server", "fanfare-testkit"), "server -> fanfare-testkit: it stands on top"),
             (package("types", "tokio"), "types -> tokio:"),
             (package("newcomer"), "newcomer: is in no table"),
         ]:

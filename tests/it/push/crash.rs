@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use fanfare_testkit::endpoints::{Behaviour, Endpoint, Reply, Request};
 use serde_json::{Value, json};
-use testkit::endpoints::{Behaviour, Endpoint, Reply, Request};
 
 use super::{broker, endpoint_is, publish, pushing, settings, stats_when};
 use crate::support::{Directory, Fanfare, client};

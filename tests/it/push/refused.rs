@@ -1,7 +1,7 @@
 //! Push settings that are refused when they are named, as a user of grpcurl sees it.
 
+use fanfare_testkit::endpoints::{Behaviour, Endpoint, Tls};
 use serde_json::{Value, json};
-use testkit::endpoints::{Behaviour, Endpoint, Tls};
 
 use super::broker;
 use crate::support::{Fanfare, client};

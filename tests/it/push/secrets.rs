@@ -1,8 +1,8 @@
 //! Secrets go in and never come out.
 
 use data_encoding::BASE64;
+use fanfare_testkit::endpoints::{Behaviour, Endpoint, Tls};
 use serde_json::{Value, json};
-use testkit::endpoints::{Behaviour, Endpoint, Tls};
 
 use super::{broker, publish, settings, stats};
 use crate::support::client;

@@ -1,7 +1,7 @@
 //! What becomes of an endpoint, and what is seen of it.
 
+use fanfare_testkit::endpoints::{Behaviour, Endpoint};
 use serde_json::{Value, json};
-use testkit::endpoints::{Behaviour, Endpoint};
 
 use super::{
     broker, endpoint_is, publish,

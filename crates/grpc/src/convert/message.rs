@@ -9,6 +9,7 @@ use broker::NewMessage;
 use bytes::{Bytes, BytesMut};
 use fanfare_proto::v1;
 use prost::Message as _;
+use telemetry::TraceContext;
 use types::{MessageMeta, Timestamp, limits};
 
 use super::{attributes, time};
@@ -105,7 +106,8 @@ fn optional(text: &str) -> Option<Box<str>> {
 }
 
 fn stored(given: v1::NewMessage, meta: &MessageMeta, origin: &Origin) -> v1::Message {
-    let trace = origin.trace.as_ref();
+    let own = TraceContext::parse(&given.traceparent, &given.tracestate);
+    let trace = own.as_ref().or(origin.trace.as_ref());
     v1::Message {
         data: given.data,
         attributes: given.attributes,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use testkit::endpoints::{Behaviour, Endpoint, Reply};
+use fanfare_testkit::endpoints::{Behaviour, Endpoint, Reply};
 use tokio::time::Instant;
 use types::{SubscriptionSettings, push::PushSettings};
 
@@ -105,7 +105,7 @@ async fn measure(size: Size, with_bad: bool) -> Outcome {
 
 async fn all_have(endpoints: &[Endpoint], messages: usize) {
     for endpoint in endpoints {
-        let all = |totals: &testkit::endpoints::Totals| totals.deliveries >= messages as u64;
+        let all = |totals: &fanfare_testkit::endpoints::Totals| totals.deliveries >= messages as u64;
         endpoint.wait_until("all messages", all).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use testkit::endpoints::{Behaviour, Endpoint};
+use fanfare_testkit::endpoints::{Behaviour, Endpoint};
 use tokio::time::{MissedTickBehavior, interval};
 use types::{
     SubscriptionSettings,

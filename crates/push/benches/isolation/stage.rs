@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use broker::{Broker, NewMessage, PushRole, ReadContent, StartPosition};
 use bytes::Bytes;
 use fanfare_proto::v1;
+use fanfare_testkit::endpoints::{Behaviour, Endpoint, Options};
 use filter::Content;
 use journal::MemoryJournal;
 use prost::Message as _;
 use push::{Config, Local, Transport, Worker};
-use testkit::endpoints::{Behaviour, Endpoint, Options};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use types::{

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # async fn example() {
-//! use testkit::endpoints::{Behaviour, Endpoint, Reply};
+//! use fanfare_testkit::endpoints::{Behaviour, Endpoint, Reply};
 //!
 //! let endpoint = Endpoint::start(Behaviour::fail_first(2, Reply::status(503)));
 //! // … give `endpoint.url("/hook")` to a subscription, publish a message, then:

@@ -1,4 +1,4 @@
-//! Seeds. See [`testkit::simulation`] for what a run is.
+//! Seeds. See [`fanfare_testkit::simulation`] for what a run is.
 //!
 //! - `FANFARE_SEED=n`: only this one; `FANFARE_HISTORY=file` writes its history there. `FANFARE_SEEDS=n`: so many, of each engine.
 //! - `FANFARE_LONG=1`: 20,000 of each.
@@ -31,7 +31,7 @@
 
 use std::collections::BTreeMap;
 
-use testkit::{
+use fanfare_testkit::{
     history::{Event, Invoked, SettleKind, to_lines},
     simulation::{Engine, Outcome, Plan, run},
 };
@@ -59,7 +59,7 @@ impl Drop for Replay {
 }
 
 fn check(engine: Engine, test: &str, seed: u64) -> Outcome {
-    let _replay = Replay(format!("FANFARE_SEED={seed} cargo test -p testkit --test it {test}"));
+    let _replay = Replay(format!("FANFARE_SEED={seed} cargo test -p fanfare-testkit --test it {test}"));
     let outcome = run(plan(engine, seed));
     if let Ok(path) = std::env::var("FANFARE_HISTORY") {
         std::fs::write(path, to_lines(&outcome.history)).expect("the history can be written there");

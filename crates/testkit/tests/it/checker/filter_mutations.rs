@@ -1,6 +1,6 @@
 //! The faults in filtering: each changes the good history of filter policies in one place.
 
-use testkit::{
+use fanfare_testkit::{
     checker::Rule,
     history::{Entry, Event, Invoked, Kinds, Receipt, SettleKind, Settlement},
 };

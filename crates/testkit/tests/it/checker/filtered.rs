@@ -4,7 +4,7 @@
 //! 21 gets everything. 22 lets in kind 0, from position 18 on kind 1: that change is cut off by a crash, and a later one does not happen.
 //! Sequences, with their kinds: 5 (0), 6 (1), 8 (0), 9 (1), 10 (2), 11 (1), 12 (3), 15 (1), 16 (0), 19 (0), 20 (1), 22 (2), 23 (1).
 
-use testkit::history::{
+use fanfare_testkit::history::{
     Entry, Event, FinalCounts, Invoked, Kind, Kinds, Message, Receipt, SettleKind, Sought, SubscriptionRules,
 };
 

@@ -4,7 +4,7 @@
 //! 13 dead-letters after one. Sequences: 5 and 6 of key 1, 7 with deduplication ID 7, 9 of an unanswered publish, 12 with ID 7 again, 13 delayed,
 //! 14 expired.
 
-use testkit::history::{
+use fanfare_testkit::history::{
     Delivered, Entry, Event, FinalCounts, Invoked, Kinds, Message, Receipt, Recorder, SettleKind, Settlement,
     Sought, SubscriptionRules,
 };

@@ -6,9 +6,9 @@ mod good;
 mod mutations;
 mod reported;
 
-use testkit::checker::check;
+use fanfare_testkit::checker::check;
 
-type History = Vec<testkit::history::Entry>;
+type History = Vec<fanfare_testkit::history::Entry>;
 
 fn all_good() -> [History; 5] {
     let (taken, not_taken) = (filtered::history(true), filtered::history(false));
@@ -25,7 +25,10 @@ fn a_good_history_passes() {
 #[test]
 fn a_history_comes_back_from_its_lines() {
     for history in all_good() {
-        assert_eq!(testkit::history::from_lines(&testkit::history::to_lines(&history)).unwrap(), history);
+        assert_eq!(
+            fanfare_testkit::history::from_lines(&fanfare_testkit::history::to_lines(&history)).unwrap(),
+            history
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! The faults: each changes the good history in one place.
 
-use testkit::{
+use fanfare_testkit::{
     checker::Rule,
     history::{Delivered, Entry, Event, FinalCounts, Invoked, Receipt, SettleKind, Settlement},
 };

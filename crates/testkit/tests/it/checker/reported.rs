@@ -3,7 +3,7 @@
 //! Subscription 10 is ordered and has three attempts. Sequences 5 and 6 have one key: 5 fails and is acknowledged late, 6 is returned, then
 //! acknowledged; 7 fails, is leased again and acknowledged; 8 is rejected; 9 is returned, and a crash forgets the wait.
 
-use testkit::{
+use fanfare_testkit::{
     checker::Rule,
     history::{Entry, Event, FinalCounts, Invoked, Message, Receipt, SettleKind, Settlement},
 };

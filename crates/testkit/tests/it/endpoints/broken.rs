@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use testkit::endpoints::{Behaviour, Endpoint};
+use fanfare_testkit::endpoints::{Behaviour, Endpoint};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

@@ -6,7 +6,7 @@ use fanfare_proto::push::v1::{
     ConfirmSubscriptionRequest, DeliverOutcome, DeliverRequest, PushedMessage,
     push_endpoint_service_client::PushEndpointServiceClient,
 };
-use testkit::endpoints::{Consent, GrpcBehaviour, GrpcEndpoint};
+use fanfare_testkit::endpoints::{Consent, GrpcBehaviour, GrpcEndpoint};
 use tonic::{Code, transport::Channel};
 use tonic_types::StatusExt;
 

@@ -2,12 +2,12 @@
 
 use std::{io, sync::Arc};
 
+use fanfare_testkit::endpoints::{Behaviour, Certificate, Endpoint, Tls};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
-use testkit::endpoints::{Behaviour, Certificate, Endpoint, Tls};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -76,7 +76,7 @@ async fn each_wrong_certificate_is_refused_for_what_is_wrong_with_it() {
 async fn an_endpoint_that_wants_a_client_certificate_takes_only_its_own() {
     let endpoint = Endpoint::start_tls(Behaviour::ok(), Tls::ClientCertificate);
     deliver(&endpoint, None).await.unwrap_err();
-    let stranger = testkit::endpoints::Authority::new().client("worker");
+    let stranger = fanfare_testkit::endpoints::Authority::new().client("worker");
     deliver(&endpoint, Some(stranger)).await.unwrap_err();
     let own = endpoint.authority().client("worker");
     assert_eq!(deliver(&endpoint, Some(own)).await.unwrap(), "HTTP/1.1 200 OK");

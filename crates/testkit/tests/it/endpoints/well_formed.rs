@@ -1,6 +1,6 @@
 //! Answers that are HTTP.
 
-use testkit::endpoints::{Behaviour, Consent, Endpoint, Options, Reply};
+use fanfare_testkit::endpoints::{Behaviour, Consent, Endpoint, Options, Reply};
 
 use super::{deliver, delivery, send, status};
 

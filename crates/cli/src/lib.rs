@@ -1,0 +1,3 @@
+//! The client commands of the binary `fanfare`.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,75 @@
+//! Topics, subscriptions and figures: what an operator does, and a service at its start.
+//!
+//! Settings and answers are those of the API ([`crate::proto`]), whose fields say their units, limits and defaults.
+
+mod server;
+mod subscriptions;
+mod topics;
+
+pub use server::Server;
+pub use subscriptions::{CreateSubscription, Subscriptions};
+pub use topics::{CreateTopic, Topics};
+
+use crate::ServerError;
+
+/// Why an administrative call failed.
+///
+/// One that was refused has changed nothing. One that got no answer may have been carried out; all of them can be made again.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdminError {
+    /// There is no such topic, subscription or message.
+    #[error("{0}")]
+    NotFound(#[source] ServerError),
+    /// It is there already, with other settings.
+    #[error("{0}")]
+    AlreadyExists(#[source] ServerError),
+    /// The broker refused it otherwise; nothing was changed.
+    #[error("{0}")]
+    Refused(#[source] ServerError),
+    /// The broker could not be reached, or did not answer in time, for as long as the retry policy allows.
+    #[error("the broker did not answer: {0}")]
+    NoAnswer(#[source] ServerError),
+}
+
+impl AdminError {
+    /// What was answered.
+    pub fn server(&self) -> &ServerError {
+        match self {
+            Self::NotFound(error)
+            | Self::AlreadyExists(error)
+            | Self::Refused(error)
+            | Self::NoAnswer(error) => error,
+        }
+    }
+}
+
+impl From<ServerError> for AdminError {
+    fn from(error: ServerError) -> Self {
+        match error.code() {
+            tonic::Code::NotFound => Self::NotFound(error),
+            tonic::Code::AlreadyExists => Self::AlreadyExists(error),
+            _ if error.is_certainly_undone() => Self::Refused(error),
+            _ => Self::NoAnswer(error),
+        }
+    }
+}
+
+/// What a paged list hands over page by page.
+struct Page<T> {
+    items: Vec<T>,
+    next: String,
+}
+
+/// All pages of a list.
+async fn all<T>(page: impl AsyncFn(String) -> Result<Page<T>, ServerError>) -> Result<Vec<T>, AdminError> {
+    let (mut items, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = page(token).await?;
+        items.extend(page.items);
+        if page.next.is_empty() {
+            return Ok(items);
+        }
+        token = page.next;
+    }
+}

@@ -1,0 +1,1 @@
+//! Publish what your own transaction has committed.

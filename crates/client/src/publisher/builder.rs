@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+use super::Publisher;
+use crate::{RetryPolicy, connect::Lines};
+
+/// What happens to a message for which there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFull {
+    /// It waits for room.
+    #[default]
+    Wait,
+    /// It fails with [`PublishError::Full`](super::PublishError::Full).
+    Fail,
+}
+
+/// Collects what a [`Publisher`] is made of.
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct PublisherBuilder {
+    pub(super) lines: Lines,
+    pub(super) topic: String,
+    pub(super) batch_messages: usize,
+    pub(super) batch_bytes: usize,
+    pub(super) batch_delay: Duration,
+    pub(super) max_outstanding_messages: usize,
+    pub(super) max_outstanding_bytes: usize,
+    pub(super) on_full: OnFull,
+    pub(super) deduplicate: bool,
+    pub(super) retry: RetryPolicy,
+}
+
+impl PublisherBuilder {
+    pub(crate) fn new(lines: Lines, topic: String) -> Self {
+        Self {
+            lines,
+            topic,
+            batch_messages: 100,
+            batch_bytes: 1 << 20,
+            batch_delay: Duration::from_millis(1),
+            max_outstanding_messages: 10_000,
+            max_outstanding_bytes: 64 << 20,
+            on_full: OnFull::Wait,
+            deduplicate: true,
+            retry: RetryPolicy::default(),
+        }
+    }
+
+    /// Messages of one batch, at most. 1 to 1,000; less or more counts as the limit. Default: 100.
+    pub fn batch_messages(mut self, messages: usize) -> Self {
+        self.batch_messages = messages.clamp(1, 1_000);
+        self
+    }
+
+    /// Bytes of one batch, at most; a larger message goes alone. 1 to 8 MiB; less or more counts as the limit. Default: 1 MiB.
+    pub fn batch_bytes(mut self, bytes: usize) -> Self {
+        self.batch_bytes = bytes.clamp(1, 8 << 20);
+        self
+    }
+
+    /// How long a message waits for others to fill its batch. 0 sends at once what is there. Default: 1 ms.
+    pub fn batch_delay(mut self, delay: Duration) -> Self {
+        self.batch_delay = delay;
+        self
+    }
+
+    /// Messages taken and not yet answered, at most. At least 1. Default: 10,000.
+    pub fn max_outstanding_messages(mut self, messages: usize) -> Self {
+        self.max_outstanding_messages = messages.max(1);
+        self
+    }
+
+    /// Their bytes, at most; one message may go past it. At least 1. Default: 64 MiB.
+    pub fn max_outstanding_bytes(mut self, bytes: usize) -> Self {
+        self.max_outstanding_bytes = bytes.max(1);
+        self
+    }
+
+    /// What happens to a message for which there is no room. Default: it waits.
+    pub fn on_full(mut self, on_full: OnFull) -> Self {
+        self.on_full = on_full;
+        self
+    }
+
+    /// Whether messages without a deduplication ID get one. Without, a retry after a lost answer can store a message twice. Default: true.
+    pub fn deduplicate(mut self, deduplicate: bool) -> Self {
+        self.deduplicate = deduplicate;
+        self
+    }
+
+    /// How long a message is tried. Default: 60 s; see [`RetryPolicy`].
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// The publisher. Must be called in a tokio runtime, in which its task runs.
+    pub fn build(self) -> Publisher {
+        Publisher { lines: self.lines }
+    }
+}
