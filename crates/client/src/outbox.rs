@@ -1,1 +1,1 @@
-//! Publish what your own transaction has committed.
+//! Publish what your own PostgreSQL transaction has committed, and nothing else.
