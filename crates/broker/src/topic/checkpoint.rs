@@ -15,12 +15,12 @@ use types::{
 
 use super::{Checked, Topic};
 use crate::{
-    deduplication::Seen,
+    deduplication::{Seen, SeenRun},
     subscription::{Era, State, Subscription},
 };
 
 /// Version 1 ends where the filters begin, version 2 where the endpoints begin.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// What upkeep remembers between its rounds.
 #[derive(Debug, Default)]
@@ -73,6 +73,9 @@ pub(crate) struct TopicPart {
     /// Of the subscriptions that have a push endpoint.
     #[serde(skip)]
     pub(super) endpoints: Vec<EndpointPart>,
+    /// Of the deduplication IDs that have a number.
+    #[serde(skip)]
+    pub(super) deduplication_runs: Vec<SeenRun>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -124,6 +127,7 @@ impl TopicPart {
         let out = postcard::to_extend(self, vec![VERSION]);
         let out = out.and_then(|out| postcard::to_extend(&self.filters, out));
         let out = out.and_then(|out| postcard::to_extend(&self.endpoints, out));
+        let out = out.and_then(|out| postcard::to_extend(&self.deduplication_runs, out));
         out.expect("a checkpoint has no value that postcard cannot write").into()
     }
 
@@ -145,7 +149,10 @@ impl TopicPart {
             (part.filters, rest) = postcard::take_from_bytes(rest)?;
         }
         if version >= 3 {
-            part.endpoints = postcard::from_bytes(rest)?;
+            (part.endpoints, rest) = postcard::take_from_bytes(rest)?;
+        }
+        if version >= 4 {
+            part.deduplication_runs = postcard::from_bytes(rest)?;
         }
         Ok(part)
     }
@@ -243,6 +250,7 @@ impl Topic {
 
     fn topic_part(&self) -> (TopicPart, Vec<std::sync::Arc<Subscription>>) {
         let state = self.state.lock();
+        let (deduplication, deduplication_runs) = state.deduplication.snapshot();
         let part = TopicPart {
             // What is durable is below; of what is not, all that was appended under this lock is below `end`.
             as_of: state.end.max(self.visible()),
@@ -251,11 +259,12 @@ impl Topic {
             position: state.position,
             published: state.published,
             end: state.end,
-            deduplication: state.deduplication.snapshot(),
+            deduplication,
             carried: state.carried.clone(),
             subscriptions: Vec::new(),
             filters: Vec::new(),
             endpoints: Vec::new(),
+            deduplication_runs,
         };
         (part, state.subscriptions.values().cloned().collect())
     }
@@ -300,6 +309,7 @@ mod tests {
             subscriptions: Vec::new(),
             filters: Vec::new(),
             endpoints: Vec::new(),
+            deduplication_runs: Vec::new(),
         }
     }
 
@@ -338,7 +348,7 @@ mod tests {
     #[test]
     fn a_checkpoint_of_a_later_version_is_refused() {
         let error = TopicPart::decode(&[VERSION + 1, 0]).unwrap_err();
-        assert!(error.contains("version 4"), "{error}");
+        assert!(error.contains("version 5"), "{error}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{Topic, TopicState, routing::Answers};
 use crate::{
     NewMessage, PublishError, Published, TopicNotFound, Unavailable,
     cache::Decoded,
-    deduplication::{Fingerprint, fingerprint},
+    deduplication::{Earlier, Id},
     record::{MESSAGE_OVERHEAD, write_message},
     shared::count,
 };
@@ -30,7 +30,7 @@ pub(crate) struct Acceptance {
 struct Plan {
     /// One entry a message: the one that stands for it, or none if it is new.
     duplicates: Vec<Option<Duplicate>>,
-    fingerprints: Vec<Option<Fingerprint>>,
+    ids: Vec<Option<Id>>,
 }
 
 #[derive(Clone, Copy)]
@@ -55,14 +55,11 @@ impl Topic {
         self: &Arc<Self>,
         messages: &[NewMessage],
     ) -> Result<Acceptance, PublishError> {
-        let fingerprints: Vec<_> = messages
-            .iter()
-            .map(|m| m.meta.deduplication_id.as_deref().map(|id| fingerprint(id.as_bytes())))
-            .collect();
+        let ids = Id::of_all(messages.iter().map(|m| m.meta.deduplication_id.as_deref().map(str::as_bytes)));
         let bytes: usize = messages.iter().map(encoded_bytes).sum();
         let mut answers = self.ask_policies(messages);
         loop {
-            match self.try_accept(messages, &fingerprints, bytes, &mut answers)? {
+            match self.try_accept(messages, &ids, bytes, &mut answers)? {
                 Ok(accepted) => return Ok(accepted),
                 Err(AppendError::Busy) => {
                     self.log.room(bytes, Priority::Publish).await.map_err(Unavailable::from)?;
@@ -79,7 +76,7 @@ impl Topic {
     fn try_accept(
         self: &Arc<Self>,
         messages: &[NewMessage],
-        fingerprints: &[Option<Fingerprint>],
+        ids: &[Option<Id>],
         bytes: usize,
         answers: &mut Answers,
     ) -> Result<Result<Acceptance, AppendError>, PublishError> {
@@ -90,7 +87,7 @@ impl Topic {
         self.check_byte_limit(&state)?;
         let now = self.shared.time.now();
         check_delays(messages, now, state.settings.retention.max_age)?;
-        let plan = state.plan(now, fingerprints)?;
+        let plan = state.plan(now, ids)?;
         if !self.routing.is_current(answers) {
             *answers = self.ask_policies(messages);
         }
@@ -164,21 +161,20 @@ impl Topic {
 
 impl TopicState {
     /// Finds the duplicates; changes nothing but forgets IDs whose window is over.
-    fn plan(&mut self, now: Timestamp, fingerprints: &[Option<Fingerprint>]) -> Result<Plan, PublishError> {
+    fn plan(&mut self, now: Timestamp, ids: &[Option<Id>]) -> Result<Plan, PublishError> {
         let window = self.settings.deduplication_window;
-        let mut plan =
-            Plan { duplicates: Vec::with_capacity(fingerprints.len()), fingerprints: fingerprints.to_vec() };
+        let mut plan = Plan { duplicates: Vec::with_capacity(ids.len()), ids: ids.to_vec() };
         if window.is_zero() {
-            plan.fingerprints.fill(None);
+            plan.ids.fill(None);
         }
         self.deduplication.forget_old(now, window);
+        let mut earlier = Earlier::default();
         let mut new = 0;
-        for (index, id) in plan.fingerprints.iter().enumerate() {
+        for (index, id) in plan.ids.iter().enumerate() {
             let duplicate = id.as_ref().and_then(|id| {
+                let same = earlier.find_or_add(*id, index);
                 let stored = self.deduplication.find(id, now, window).map(Duplicate::Stored);
-                stored.or_else(|| {
-                    plan.fingerprints[..index].iter().position(|e| e.as_ref() == Some(id)).map(Duplicate::Of)
-                })
+                stored.or(same.map(Duplicate::Of))
             });
             new += usize::from(id.is_some() && duplicate.is_none());
             plan.duplicates.push(duplicate);
@@ -201,7 +197,7 @@ impl TopicState {
         let unfiltered = u32::try_from(self.subscriptions.len()).unwrap_or(u32::MAX) - self.filtered;
         let mut next = first;
         let mut published: Vec<Published> = Vec::with_capacity(plan.duplicates.len());
-        for (index, (duplicate, id)) in plan.duplicates.iter().zip(&plan.fingerprints).enumerate() {
+        for (index, (duplicate, id)) in plan.duplicates.iter().zip(&plan.ids).enumerate() {
             let sequence = match duplicate {
                 None => {
                     if let Some(id) = id {

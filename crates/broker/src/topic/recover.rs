@@ -115,9 +115,7 @@ impl Topic {
         self.set_settings(&mut state, part.topic_settings().map_err(damaged)?, part.position);
         state.published = part.published;
         state.end = part.end;
-        for (id, at, sequence) in &part.deduplication {
-            state.deduplication.remember(*id, *at, *sequence);
-        }
+        state.deduplication = Deduplication::restore(&part.deduplication, &part.deduplication_runs);
         let mut filters: BTreeMap<_, _> = part.filters.into_iter().map(|part| (part.uid, part)).collect();
         let endpoints: BTreeMap<_, _> = part.endpoints.iter().map(|part| (part.uid, part)).collect();
         let mut uncounted = Uncounted::default();

@@ -8,7 +8,7 @@ use types::{Invalid, Position, SubscriptionUid, Timestamp, push::EndpointStatus}
 use super::{Topic, checkpoint::FilterPart, recover::Creation};
 use crate::{
     OpenError,
-    deduplication::fingerprint,
+    deduplication::Id,
     record::{Message, Record, SubscriptionEvent, TopicEvent},
     subscription::{FilterChange, PolicyChange, Subscription},
 };
@@ -130,7 +130,7 @@ impl Replay<'_> {
         state.end = position + 1;
         state.published = message.ordinal + 1;
         if let Some(id) = &message.deduplication_id {
-            state.deduplication.remember(fingerprint(id), at, position);
+            state.deduplication.remember(Id::of(id), at, position);
         }
     }
 

@@ -42,6 +42,23 @@ async fn an_id_is_known_across_a_crash_with_and_without_a_checkpoint() {
 }
 
 #[tokio::test]
+async fn ids_of_a_client_that_counts_are_known_across_a_crash_with_and_without_a_checkpoint() {
+    let mut fixture = Fixture::with_subscription(SubscriptionSettings::default()).await;
+    let batch = |texts: [&str; 3]| texts.map(|id| with_id(id, id)).to_vec();
+    let first = fixture.broker.publish(&topic(), batch(["c-1", "c-2", "c-3"])).await.unwrap();
+    fixture.crash().await;
+    let again = fixture.broker.publish(&topic(), batch(["c-3", "c-4", "c-2"])).await.unwrap();
+    assert_eq!((again[0].id, again[2].id, again[1].deduplicated), (first[2].id, first[1].id, false));
+    fixture.broker.shutdown().await.unwrap();
+    fixture.crash().await;
+    let once_more = fixture.broker.publish(&topic(), batch(["c-4", "c-1", "c-5"])).await.unwrap();
+    assert_eq!(
+        (once_more[0].id, once_more[1].id, once_more[2].deduplicated),
+        (again[1].id, first[0].id, false)
+    );
+}
+
+#[tokio::test]
 async fn after_the_window_the_same_id_is_a_new_message() {
     let fixture = Fixture::with_subscription(SubscriptionSettings::default()).await;
     let first = fixture.broker.publish(&topic(), vec![with_id("1", "x")]).await.unwrap();

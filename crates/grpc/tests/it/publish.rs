@@ -82,6 +82,25 @@ async fn the_correlation_id_comes_from_the_message_else_the_header_else_is_made(
 }
 
 #[tokio::test]
+async fn a_messages_own_trace_goes_before_the_requests_unless_it_is_malformed() {
+    let server = Server::with_topic().await;
+    let own = PARENT.replace("4bf9", "aaaa");
+    let with = |traceparent: &str, tracestate: &str| v1::NewMessage {
+        traceparent: traceparent.into(),
+        tracestate: tracestate.into(),
+        ..message("a")
+    };
+    let messages = vec![with(&own, "c=d"), with("", "c=d"), with("00-broken", "c=d")];
+    let mut publish = Request::new(v1::PublishRequest { topic: "t".into(), messages });
+    publish.metadata_mut().insert("traceparent", PARENT.parse().unwrap());
+    server.publisher().publish(publish).await.unwrap();
+    let received = server.pull(3).await;
+    let traces: Vec<_> = received.iter().map(|one| one.message.as_ref().unwrap()).collect();
+    let traces: Vec<_> = traces.iter().map(|m| (m.traceparent.as_str(), m.tracestate.as_str())).collect();
+    assert_eq!(traces, [(own.as_str(), "c=d"), (PARENT, ""), (PARENT, "")]);
+}
+
+#[tokio::test]
 async fn a_malformed_trace_is_left_out_and_the_message_goes_through() {
     let server = Server::with_topic().await;
     let mut publish = request(message("a"));
