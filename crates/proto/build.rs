@@ -42,7 +42,7 @@ const UNDECODED: [&str; 13] = [
 ];
 
 fn main() -> io::Result<()> {
-    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("../../proto");
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("proto");
     let out = PathBuf::from(variable("OUT_DIR")?);
     println!("cargo:rerun-if-changed={}", root.display());
 
