@@ -38,6 +38,9 @@ FANFARE_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/fanfare"
 export FANFARE_BIN
 [ -x "$FANFARE_BIN" ] || { echo "no binary at $FANFARE_BIN" >&2; exit 1; }
 
+section "documentation of the crates for others: no warning"
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --all-features -p fanfare-client -p fanfare-proto -p fanfare-testkit
+
 section "fuzz targets: they build"
 for manifest in crates/*/fuzz/Cargo.toml; do
     # Not --locked: each has a lock file of its own, which the crate above it may have outgrown.

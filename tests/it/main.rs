@@ -20,6 +20,7 @@ mod many_pulls;
 mod messages;
 mod orders;
 mod probes;
+mod public_api;
 mod push;
 mod python;
 mod readme;
