@@ -3,9 +3,12 @@
 mod advance;
 mod builder;
 mod clock;
+mod figures;
 mod host;
+mod moment;
 mod parts;
 mod port;
+mod subscription;
 
 use std::time::Duration;
 
@@ -16,6 +19,8 @@ use port::Port;
 
 pub use builder::Builder;
 pub use clock::Pace;
+pub use figures::Figures;
+pub use subscription::{Attempt, AttemptClass, Subscription};
 
 /// A broker that runs. Dropped, it is gone, with all its connections and messages.
 #[derive(Debug)]
@@ -52,7 +57,21 @@ impl Broker {
         Client::connect(self.url()).expect("a URL of a broker")
     }
 
-    /// Puts its clock forward. When this returns, everything that became due has been looked at: leases have ended, waits are over.
+    /// How its time passes.
+    pub fn pace(&self) -> Pace {
+        self.parts.clock.pace
+    }
+
+    /// A subscription to look at; its name is full or bare.
+    pub fn subscription<'a>(&'a self, name: &'a str) -> Subscription<'a> {
+        Subscription::new(self, name)
+    }
+
+    /// Puts its clock forward, in whole milliseconds. When this returns, everything that became due on the way has been looked at, in its order:
+    /// leases have ended, waits are over, and what became due in consequence has, too.
+    ///
+    /// Whenever something has been delivered on the way, to a consumer or an endpoint, the clock stays for a moment of real time (at most 100 ms)
+    /// for it to be settled. Who has not settled by then is slow: it keeps what it holds, and the clock goes on.
     ///
     /// # Panics
     /// If it is stopped.
