@@ -18,6 +18,8 @@ pub mod broker;
 pub mod checker;
 pub mod endpoints;
 pub mod history;
+pub mod proxy;
 pub mod simulation;
 
 pub use broker::Broker;
+pub use proxy::{Direction, Proxy};

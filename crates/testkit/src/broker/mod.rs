@@ -10,7 +10,7 @@ mod parts;
 mod port;
 mod subscription;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use fanfare_client::Client;
 use host::Host;
@@ -28,6 +28,7 @@ pub struct Broker {
     port: Port,
     parts: Parts,
     host: Option<Host>,
+    patience: Duration,
 }
 
 impl Broker {
@@ -44,7 +45,12 @@ impl Broker {
         Builder::default()
     }
 
-    /// Where it is: `http://127.0.0.1:port`. The same after a restart.
+    /// Where it listens. The same after a restart.
+    pub fn address(&self) -> SocketAddr {
+        self.port.address
+    }
+
+    /// The same as a URL: `http://127.0.0.1:port`.
     pub fn url(&self) -> String {
         format!("http://{}", self.port.address)
     }

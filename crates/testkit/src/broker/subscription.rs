@@ -1,15 +1,10 @@
 //! A subscription as a test looks at it.
 
-use std::time::Duration;
-
 use types::{MessageId, SubscriptionName};
 
 use super::{Broker, Figures, Pace, moment::within};
 
 pub use types::push::{Attempt, AttemptClass};
-
-/// The longest that a test waits, in real time.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A subscription of a [`Broker`] under test.
 #[derive(Debug, Clone, Copy)]
@@ -75,15 +70,15 @@ impl<'a> Subscription<'a> {
     /// Waits until its figures are so; what they are then.
     ///
     /// # Panics
-    /// If they are not within 10 seconds of real time, with what they are instead.
+    /// If they are not within the broker's [patience](super::Builder::patience), with what they are instead.
     pub async fn wait_until(self, what: &str, is_so: impl Fn(&Figures) -> bool) -> Figures {
-        let mut figures = Figures::default();
-        let came_true = within(PATIENCE, async || {
+        let (mut figures, patience) = (Figures::default(), self.broker.patience);
+        let came_true = within(patience, async || {
             figures = self.figures().await;
             is_so(&figures)
         });
         if !came_true.await {
-            panic!("{}: not {what} in {PATIENCE:?}: {figures}{}", self.name, self.hint(&figures));
+            panic!("{}: not {what} in {patience:?}: {figures}{}", self.name, self.hint(&figures));
         }
         figures
     }
