@@ -67,8 +67,8 @@ impl fmt::Display for Figures {
             ("failed attempts", self.failed_attempts),
             ("given up", self.given_up),
         ];
-        let some = others.iter().filter(|(_, count)| *count > 0);
-        some.map(|(what, count)| write!(f, ", {what} {count}")).collect()
+        let mut some = others.iter().filter(|(_, count)| *count > 0);
+        some.try_for_each(|(what, count)| write!(f, ", {what} {count}"))
     }
 }
 
