@@ -111,11 +111,7 @@ async fn a_full_broker_refuses_what_is_published() {
     let mut refused = None;
     for _ in 0..100 {
         let message = NewMessage { data: vec![0; 1_024].into(), ..NewMessage::default() };
-        let request = PublishRequest {
-            topic: "orders".to_owned(),
-            messages: vec![message],
-            ..PublishRequest::default()
-        };
+        let request = PublishRequest { topic: "orders".to_owned(), messages: vec![message] };
         if let Err(status) = publisher.publish(request).await {
             refused = Some(status.code());
             break;

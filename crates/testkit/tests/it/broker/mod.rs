@@ -25,8 +25,7 @@ fn message(text: &str) -> NewMessage {
 
 async fn publish_message(broker: &Broker, message: NewMessage) -> String {
     let mut publisher = PublisherServiceClient::connect(broker.url()).await.unwrap();
-    let request =
-        PublishRequest { topic: "orders".to_owned(), messages: vec![message], ..PublishRequest::default() };
+    let request = PublishRequest { topic: "orders".to_owned(), messages: vec![message] };
     let mut answer = publisher.publish(request).await.unwrap().into_inner();
     answer.results.remove(0).message_id
 }
