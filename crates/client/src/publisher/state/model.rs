@@ -263,10 +263,9 @@ impl Sim {
             return;
         }
         let Some(request) = self.wire.pop_front() else { return };
-        self.end = Some(refusal);
-        if refusal.is_stored() {
-            let _ = self.broker.accept(request);
-        }
+        // What the broker refuses of itself is not stored whatever else happens.
+        let refused = refusal.is_stored().then(|| self.broker.accept(request).err()).flatten();
+        self.end = Some(refused.unwrap_or(refusal));
     }
 
     fn answer(&mut self) {
