@@ -5,10 +5,11 @@
 //!
 //! # The message is delivered again meanwhile
 //!
-//! - If it is to be acknowledged, it is acknowledged under the new ack ID: it was handled. An acknowledgement that comes too late waits
-//!   [`GRACE`] for that before it fails, since a broker that was restarted delivers again what was held.
-//! - If it is to be given back, and that was sent on the same connection, or was sent on an earlier one and an attempt was counted since, then it
-//!   has been given back, and this is its next delivery. Otherwise it is given back under the new ack ID.
+//! Then it is settled under the new ack ID, as it was decided. Only one that was given back may have been given back by then: if that was sent
+//! on the same connection, or was sent at all and an attempt was counted since. Then this is its next delivery.
+//!
+//! A settlement that comes after its lease waits [`GRACE`] for such a delivery before it fails, since a broker that was restarted has no leases
+//! and delivers again what was held.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -26,9 +27,9 @@ use super::{
 };
 use crate::message::duration;
 
-/// How long an acknowledgement whose lease was lost waits for the message to be delivered here again.
+/// How long a settlement whose lease was lost waits for the message to be delivered here again.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
-/// Acknowledgements that wait for that, at most; further ones fail at once.
+/// Settlements that wait for that, at most; further ones fail at once.
 const LOST: usize = 10_000;
 
 /// The broker answers something that was not asked.
@@ -69,7 +70,7 @@ struct Unsettled {
     verdict: Verdict,
     waiter: Option<Waiter>,
     stage: Stage,
-    /// An earlier connection may have carried it.
+    /// It may have been made on an earlier connection.
     is_resent: bool,
 }
 
@@ -89,6 +90,13 @@ struct Sent {
 }
 
 impl Unsettled {
+    /// What it comes to if its lease was lost and the message does not come again here.
+    fn without_lease(&self) -> Result<(), AckError> {
+        // A nack that was sent before ended the lease by itself, or found it ended: the message comes again either way.
+        let is_as_good_as_made = self.is_resent && self.verdict != Verdict::Ack;
+        if is_as_good_as_made { Ok(()) } else { Err(AckError::LeaseExpired) }
+    }
+
     fn conclude(self, result: Result<(), AckError>) {
         if let Some(waiter) = self.waiter {
             // Nobody may want to know.
@@ -170,16 +178,14 @@ impl Settling {
         if unsettled.lease.ack_id != result.ack_id {
             return Err(OutOfStep);
         }
-        let is_ack = unsettled.verdict == Verdict::Ack;
         let outcome = match settled(result.outcome()) {
             Err(AckError::AlreadySettled) if unsettled.is_resent => Ok(()),
-            // Made, so that its lease is over, or made by the lease's end.
-            Err(AckError::LeaseExpired) if unsettled.is_resent && !is_ack => Ok(()),
-            Err(AckError::LeaseExpired) if is_ack && self.lost.len() < LOST => {
+            Err(AckError::LeaseExpired) if self.lost.len() < LOST => {
                 unsettled.stage = Stage::Lost;
                 self.lost.push_back((now + GRACE, unsettled.lease.ticket));
                 return Ok(());
             }
+            Err(AckError::LeaseExpired) => unsettled.without_lease(),
             outcome => outcome,
         };
         self.conclude(sequence, outcome);
@@ -197,8 +203,9 @@ impl Settling {
         let sequence = delivery.sequence;
         let Some(unsettled) = self.unsettled.get_mut(&sequence) else { return Redelivery::No };
         let is_counted = delivery.delivery_attempt > unsettled.lease.attempt;
-        let is_given_back = unsettled.verdict != Verdict::Ack
-            && (unsettled.stage != Stage::Waiting || (unsettled.is_resent && is_counted));
+        let was_sent = unsettled.is_resent || unsettled.stage == Stage::Lost;
+        let is_given_back = matches!(unsettled.stage, Stage::Sent(_)) || (was_sent && is_counted);
+        let is_given_back = is_given_back && unsettled.verdict != Verdict::Ack;
         if is_given_back {
             self.conclude(sequence, Ok(()));
             return Redelivery::No;
@@ -226,7 +233,7 @@ impl Settling {
         }
     }
 
-    /// When the next acknowledgement has waited long enough for its message to come again.
+    /// When the next settlement has waited long enough for its message to come again.
     pub(super) fn next_lost(&self) -> Option<Instant> {
         self.lost.front().map(|(until, _)| *until)
     }
@@ -234,10 +241,10 @@ impl Settling {
     /// Those that have waited long enough fail.
     pub(super) fn give_up(&mut self, now: Instant) {
         while let Some((_, ticket)) = self.lost.pop_front_if(|(until, _)| *until <= now) {
-            let is_it =
-                |unsettled: &Unsettled| unsettled.lease.ticket == ticket && unsettled.stage == Stage::Lost;
-            if self.unsettled.get(&ticket.sequence).is_some_and(is_it) {
-                self.conclude(ticket.sequence, Err(AckError::LeaseExpired));
+            let Some(unsettled) = self.unsettled.get(&ticket.sequence) else { continue };
+            if unsettled.lease.ticket == ticket && unsettled.stage == Stage::Lost {
+                let outcome = unsettled.without_lease();
+                self.conclude(ticket.sequence, outcome);
             }
         }
     }
