@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split},
     net::TcpStream,
     sync::watch,
 };
+use tokio_rustls::TlsAcceptor;
 
 use super::{
     Counts, Direction,
@@ -22,6 +24,8 @@ const CHUNK: usize = 16 << 10;
 pub(super) struct State {
     pub(super) rules: watch::Sender<Rules>,
     pub(super) counts: watch::Sender<Counts>,
+    /// The handshakes with clients, which the server knows nothing of.
+    pub(super) tls: Option<Arc<ServerConfig>>,
 }
 
 /// Why a connection ended.
@@ -63,19 +67,37 @@ impl Serve for State {
 }
 
 impl State {
-    /// Both directions, until both are closed, or one of them is broken or cut.
     async fn carry(&self, client: &Wire, server: &Wire) -> End {
+        match &self.tls {
+            None => self.both_ways((client.clone(), client.clone()), server).await,
+            Some(tls) => match TlsAcceptor::from(tls.clone()).accept(client.clone()).await {
+                Ok(stream) => self.both_ways(split(stream), server).await,
+                Err(_) => End::Theirs,
+            },
+        }
+    }
+
+    /// Until both directions are closed, or one of them is broken or cut.
+    async fn both_ways<R, W>(&self, (read, write): (R, W), server: &Wire) -> End
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
         let both = async {
             tokio::try_join!(
-                self.one_way(Direction::FromClient, client.clone(), server.clone()),
-                self.one_way(Direction::FromServer, server.clone(), client.clone()),
+                self.one_way(Direction::FromClient, read, server.clone()),
+                self.one_way(Direction::FromServer, server.clone(), write),
             )
         };
         both.await.err().unwrap_or(End::Theirs)
     }
 
     /// Until the side that sends closes its half.
-    async fn one_way(&self, direction: Direction, mut from: Wire, mut to: Wire) -> Result<(), End> {
+    async fn one_way<R, W>(&self, direction: Direction, mut from: R, mut to: W) -> Result<(), End>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
         let mut changes = self.rules.subscribe();
         let mut chunk = vec![0; CHUNK];
         loop {
@@ -87,6 +109,7 @@ impl State {
             }
             let pass = self.pass(direction, read);
             to.write_all(&chunk[..pass.bytes]).await.map_err(|_| End::Theirs)?;
+            to.flush().await.map_err(|_| End::Theirs)?;
             self.counts.send_modify(|counts| *counts.bytes_mut(direction) += pass.bytes as u64);
             if pass.then_cut {
                 return Err(End::AfterBytes);

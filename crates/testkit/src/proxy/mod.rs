@@ -35,7 +35,7 @@ use carry::State;
 use rules::Rules;
 use tokio::sync::watch;
 
-use crate::endpoints::listener::Listener;
+use crate::endpoints::{Authority, Tls, listener::Listener};
 
 pub use rules::Direction;
 
@@ -74,6 +74,7 @@ impl Counts {
 pub struct Proxy {
     listener: Listener,
     state: Arc<State>,
+    authority: Option<Authority>,
 }
 
 impl Proxy {
@@ -82,9 +83,27 @@ impl Proxy {
     /// # Panics
     /// Outside of a tokio runtime, or if there is no port.
     pub fn start(server: SocketAddr) -> Self {
-        let state = State { rules: watch::Sender::new(Rules::to(server)), counts: watch::Sender::default() };
+        Self::new(server, None)
+    }
+
+    /// The same, but its clients speak TLS with it, and it speaks plainly with the server, as a load balancer does. Bytes are counted as the server
+    /// sees them.
+    ///
+    /// # Panics
+    /// As [`Proxy::start`].
+    pub fn start_tls(server: SocketAddr, tls: Tls) -> Self {
+        Self::new(server, Some(tls))
+    }
+
+    fn new(server: SocketAddr, tls: Option<Tls>) -> Self {
+        let authority = tls.is_some().then(Authority::new);
+        let state = State {
+            rules: watch::Sender::new(Rules::to(server)),
+            counts: watch::Sender::default(),
+            tls: tls.zip(authority.as_ref()).map(|(tls, authority)| tls.config(authority)),
+        };
         let listener = Listener::new().expect("a free port on loopback");
-        let proxy = Self { listener, state: Arc::new(state) };
+        let proxy = Self { listener, state: Arc::new(state), authority };
         proxy.accept();
         proxy
     }
@@ -94,9 +113,18 @@ impl Proxy {
         self.listener.address()
     }
 
-    /// The same as a URL: `http://127.0.0.1:port`.
+    /// The same as a URL: `http://127.0.0.1:port`, or `https://`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address())
+        let scheme = if self.authority.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address())
+    }
+
+    /// Who its certificate is from.
+    ///
+    /// # Panics
+    /// If it speaks plainly.
+    pub fn authority(&self) -> &Authority {
+        self.authority.as_ref().expect("a proxy that speaks TLS")
     }
 
     /// Carries new connections to another server.

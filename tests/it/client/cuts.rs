@@ -1,0 +1,190 @@
+//! The connection is cut at every stage: while it is made, and after so many bytes of what either side says.
+
+use std::collections::HashMap;
+
+use fanfare_client::{Message, subscriber::MessageStream};
+use fanfare_testkit::Direction::{self, FromClient, FromServer};
+
+use super::*;
+
+/// Messages of each round, in order of one key.
+const MESSAGES: usize = 3;
+
+/// After how many bytes to cut: all that there is, byte by byte where connections begin, then in steps that are no divisor of any frame.
+fn stages(most: u64) -> impl Iterator<Item = u64> {
+    (0..24).chain((24..most).step_by(13))
+}
+
+fn texts(stage: &str) -> Vec<String> {
+    (0..MESSAGES).map(|number| format!("{stage} {number}")).collect()
+}
+
+/// Publishes texts one after the other with a client of its own, all of which must be stored in the end.
+async fn publish(proxy: &Proxy, texts: &[String]) {
+    let publisher = through(proxy).publisher("orders").build();
+    for text in texts {
+        publisher.publish(Message::new(text.clone()).ordering_key("k")).await.unwrap();
+    }
+    publisher.shutdown().await;
+}
+
+/// Consumes so many messages with a client of its own, and confirms each.
+async fn consume(proxy: &Proxy, seen: &mut HashMap<String, u32>, count: usize) {
+    let mut messages: MessageStream = through(proxy).subscriber("billing").messages();
+    let mut confirmed = 0;
+    while confirmed < count {
+        let delivery = messages.next().await.unwrap().unwrap();
+        *seen.entry(delivery.text().unwrap().to_owned()).or_default() += 1;
+        if delivery.ack().await.is_ok() {
+            confirmed += 1;
+        }
+    }
+    messages.shutdown().await;
+}
+
+/// What passes in one round without a fault.
+async fn bytes(proxy: &Proxy, direction: Direction, round: impl AsyncFnOnce()) -> u64 {
+    let count = || match direction {
+        FromClient => proxy.counts().from_client,
+        FromServer => proxy.counts().from_server,
+    };
+    let before = count();
+    round().await;
+    count() - before
+}
+
+/// What is in the log, in its order, each with how often.
+async fn stored(fanfare: &Fanfare) -> Vec<String> {
+    let mut messages = client(fanfare.grpc()).subscriber("audit").messages();
+    let (published, ..) = figures(fanfare).await;
+    let mut texts = Vec::new();
+    for _ in 0..published {
+        let delivery = messages.next().await.unwrap().unwrap();
+        texts.push(delivery.text().unwrap().to_owned());
+        delivery.ack().await.unwrap();
+    }
+    messages.shutdown().await;
+    texts
+}
+
+async fn with_audit() -> (Fanfare, Proxy, crate::support::Directory) {
+    let (fanfare, directory) = Fanfare::fresh().await;
+    orders_and_billing(&fanfare, ordered()).await;
+    client(fanfare.grpc()).subscriptions().create("audit", "orders").settings(ordered()).await.unwrap();
+    let proxy = Proxy::start(fanfare.grpc());
+    (fanfare, proxy, directory)
+}
+
+/// Publishes through cuts after every number of bytes in one direction.
+async fn publish_through_cuts(direction: Direction) {
+    let (fanfare, proxy, _directory) = with_audit().await;
+    let mut expected = texts("warm");
+    let most = bytes(&proxy, direction, async || publish(&proxy, &texts("warm")).await).await;
+    let mut rounds = 0;
+    for stage in stages(most) {
+        let round = texts(&stage.to_string());
+        proxy.cut_after(direction, stage);
+        publish(&proxy, &round).await;
+        expected.extend(round);
+        proxy.heal();
+        rounds += 1;
+    }
+    assert_eq!(stored(&fanfare).await, expected, "each once, in order");
+    let counts = proxy.counts();
+    assert!(counts.cut > rounds * 9 / 10, "{counts:?} in {rounds} rounds");
+}
+
+#[tokio::test]
+async fn wherever_a_request_is_cut_its_messages_are_stored_once_and_in_order() {
+    publish_through_cuts(FromClient).await;
+}
+
+#[tokio::test]
+async fn wherever_an_answer_is_cut_its_messages_are_stored_once_and_in_order() {
+    publish_through_cuts(FromServer).await;
+}
+
+/// Consumes through cuts after every number of bytes in one direction.
+async fn consume_through_cuts(direction: Direction) {
+    let (fanfare, proxy, _directory) = with_audit().await;
+    let publisher = client(fanfare.grpc()).publisher("orders").build();
+    let mut seen = HashMap::new();
+    let mut put = async |stage: &str| {
+        for text in texts(stage) {
+            publisher.publish(Message::new(text).ordering_key("k")).await.unwrap();
+        }
+    };
+    put("warm").await;
+    let most = bytes(&proxy, direction, async || consume(&proxy, &mut seen, MESSAGES).await).await;
+    let mut rounds = 1;
+    for stage in stages(most) {
+        put(&stage.to_string()).await;
+        proxy.cut_after(direction, stage);
+        consume(&proxy, &mut seen, MESSAGES).await;
+        proxy.heal();
+        rounds += 1;
+    }
+    assert_eq!(seen.len(), rounds * MESSAGES, "every message was seen");
+    let (published, backlog, acked, _) = figures(&fanfare).await;
+    assert_eq!((backlog, acked), (0, published), "and confirmed");
+    assert!(proxy.counts().cut > 20, "{:?}", proxy.counts());
+}
+
+#[tokio::test]
+async fn wherever_what_a_consumer_says_is_cut_its_messages_are_seen_and_confirmed() {
+    consume_through_cuts(FromClient).await;
+}
+
+#[tokio::test]
+async fn wherever_what_a_consumer_is_told_is_cut_its_messages_are_seen_and_confirmed() {
+    consume_through_cuts(FromServer).await;
+}
+
+#[tokio::test]
+async fn an_administrative_call_is_made_again_wherever_it_is_cut() {
+    let (_fanfare, proxy, _directory) = with_audit().await;
+    let call = async |name: String| through(&proxy).topics().create(name).await.unwrap();
+    for direction in [FromClient, FromServer] {
+        let most = bytes(&proxy, direction, async || _ = call("warm".to_owned()).await).await;
+        for stage in stages(most) {
+            proxy.cut_after(direction, stage);
+            assert!(call(format!("topic-{stage}")).await.name.ends_with(&format!("/topic-{stage}")));
+            proxy.heal();
+        }
+    }
+}
+
+#[tokio::test]
+async fn connections_that_are_refused_for_a_while_cost_nothing_but_time() {
+    let (fanfare, proxy, _directory) = with_audit().await;
+    proxy.refuse().await;
+    let (round, mut seen) = (texts("late"), HashMap::new());
+    let open = async {
+        // Both have tried, and failed, by then.
+        let refused = through(&proxy).topics();
+        let impatient = async {
+            quick(proxy.url()).retry(RetryPolicy::never()).build().unwrap().topics().get("orders").await
+        };
+        assert!(impatient.await.is_err());
+        drop(refused);
+        proxy.accept();
+    };
+    tokio::join!(publish(&proxy, &round), consume(&proxy, &mut seen, MESSAGES), open);
+    assert_eq!(figures(&fanfare).await, (3, 0, 3, 0));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_held_back_is_given_up_and_its_message_is_stored_once() {
+    let (fanfare, proxy, _directory) = with_audit().await;
+    let patience = Duration::from_millis(300);
+    let client = quick(proxy.url()).request_timeout(patience).build().unwrap();
+    let publisher = client.publisher("orders").build();
+    publisher.publish(Message::new("first").ordering_key("k")).await.unwrap();
+    proxy.stall(FromServer);
+    let held = publisher.publish(Message::new("second").ordering_key("k"));
+    let connections = proxy.counts().from_client;
+    proxy.wait_until("it was sent again", |counts| counts.from_client > connections + 500).await;
+    proxy.resume(FromServer);
+    held.await.unwrap();
+    assert_eq!(stored(&fanfare).await, ["first", "second"]);
+}
