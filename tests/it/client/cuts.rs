@@ -2,10 +2,16 @@
 
 use std::collections::HashMap;
 
-use fanfare_client::{Message, subscriber::MessageStream};
+use fanfare_client::{
+    Message,
+    subscriber::{AckError, MessageStream},
+};
 use fanfare_testkit::Direction::{self, FromClient, FromServer};
 
 use super::*;
+
+/// The longest that anything may take: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Messages of each round, in order of one key.
 const MESSAGES: usize = 3;
@@ -33,10 +39,15 @@ async fn consume(proxy: &Proxy, seen: &mut HashMap<String, u32>, count: usize) {
     let mut messages: MessageStream = through(proxy).subscriber("billing").messages();
     let mut confirmed = 0;
     while confirmed < count {
-        let delivery = messages.next().await.unwrap().unwrap();
+        let next = tokio::time::timeout(PATIENCE, messages.next()).await;
+        let delivery = next.expect("a message comes in time").unwrap().unwrap();
         *seen.entry(delivery.text().unwrap().to_owned()).or_default() += 1;
-        if delivery.ack().await.is_ok() {
-            confirmed += 1;
+        let settled = tokio::time::timeout(PATIENCE, delivery.ack()).await;
+        // If the answer was lost, the broker says of the next try that it is settled.
+        match settled.expect("an answer comes in time") {
+            Ok(()) | Err(AckError::AlreadySettled) => confirmed += 1,
+            Err(AckError::LeaseExpired) => {}
+            Err(other) => panic!("{other}"),
         }
     }
     messages.shutdown().await;
@@ -120,6 +131,7 @@ async fn consume_through_cuts(direction: Direction) {
     for stage in stages(most) {
         put(&stage.to_string()).await;
         proxy.cut_after(direction, stage);
+        eprintln!("stage {stage}");
         consume(&proxy, &mut seen, MESSAGES).await;
         proxy.heal();
         rounds += 1;
