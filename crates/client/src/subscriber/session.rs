@@ -155,9 +155,9 @@ impl Session {
             self.book.tick(clock::now());
             let wants_to_send = can_send && self.book.wants_to_send(clock::now());
             select! {
+                // First: what is given back because of it must not go by this stream. Then what makes room.
+                biased;
                 stop = &mut self.stop => return Left::Stopped(stop.ok()),
-                () = self.outbox.posted() => {}
-                () = at(self.book.wakes()), if !wants_to_send && can_send => {}
                 place = connection.requests.reserve(), if wants_to_send => match place {
                     Ok(place) => _ = self.book.request(clock::now()).map(|request| place.send(request)),
                     // The stream is over; its end says why.
@@ -172,6 +172,8 @@ impl Session {
                     }
                     self.reach.worked();
                 }
+                () = self.outbox.posted() => {}
+                () = at(self.book.wakes()), if !wants_to_send && can_send => {}
             }
         }
     }
