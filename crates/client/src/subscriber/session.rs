@@ -125,7 +125,7 @@ impl Session {
             found = transport::find(&self.lines, &self.subscription) => found,
         };
         let (way, facts) = found.map_err(Left::Broken)?;
-        self.learn(facts).map_err(Left::Broken)?;
+        self.learn(&facts).map_err(Left::Broken)?;
         self.book.collect();
         let settlements = self.book.request(clock::now()).unwrap_or_default();
         let room = self.book.room();
@@ -137,7 +137,7 @@ impl Session {
         opened.inspect(|_| self.reach.reached()).map_err(Left::Broken)
     }
 
-    fn learn(&mut self, facts: Facts) -> Result<(), ServerError> {
+    fn learn(&mut self, facts: &Facts) -> Result<(), ServerError> {
         let incarnation = self.incarnation.get_or_insert_with(|| facts.incarnation.clone());
         if *incarnation != facts.incarnation {
             let why = "the subscription was deleted, and one of its name was created since";
