@@ -147,12 +147,12 @@ impl Book {
             return None;
         }
         self.requests.push_back(total);
-        let extensions = self.extensions(extensions);
+        let extensions = self.extensions(&extensions);
         Some(v1::StreamingPullRequest { acks, nacks, extensions, ..v1::StreamingPullRequest::default() })
     }
 
     /// Those of one length that follow each other go together.
-    fn extensions(&mut self, extensions: Vec<Extension>) -> Vec<v1::StreamExtension> {
+    fn extensions(&mut self, extensions: &[Extension]) -> Vec<v1::StreamExtension> {
         let mut together = Vec::new();
         for group in extensions.chunk_by(|one, other| one.by == other.by) {
             let ack_ids: Vec<_> = group.iter().map(|extension| extension.ack_id.clone()).collect();

@@ -141,6 +141,8 @@ impl Drop for AckHandle {
 }
 
 /// Whether a settlement was made. It is sent in any case; awaiting it tells when it is durable, or why it was not made.
+///
+/// One whose lease had run out waits 5 s before it fails, and is made if the message is delivered here again by then.
 #[derive(Debug)]
 pub struct Settled {
     result: oneshot::Receiver<Result<(), AckError>>,

@@ -43,14 +43,10 @@ impl Session {
         self.settle_rest(until).await;
     }
 
-    /// Sends what there is and reads the stream to its end.
+    /// Closes the client's side and reads the stream to its end. Nothing more is sent: what is given back before the broker knows that the stream
+    /// is closed would be delivered on it again.
     async fn close(&mut self, connection: Connection) {
         let Connection { requests, mut answers } = connection;
-        while self.book.wants_to_send(clock::now()) {
-            let Ok(place) = requests.reserve().await else { break };
-            let Some(request) = self.book.request(clock::now()) else { break };
-            place.send(request);
-        }
         drop(requests);
         while let Ok(answer) = answers.next().await {
             if self.take(answer).is_err() {

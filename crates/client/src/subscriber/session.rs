@@ -125,7 +125,7 @@ impl Session {
             found = transport::find(&self.lines, &self.subscription) => found,
         };
         let (way, facts) = found.map_err(Left::Broken)?;
-        self.learn(facts).map_err(Left::Broken)?;
+        self.learn(&facts).map_err(Left::Broken)?;
         self.book.collect();
         let settlements = self.book.request(clock::now()).unwrap_or_default();
         let room = self.book.room();
@@ -137,7 +137,7 @@ impl Session {
         opened.inspect(|_| self.reach.reached()).map_err(Left::Broken)
     }
 
-    fn learn(&mut self, facts: Facts) -> Result<(), ServerError> {
+    fn learn(&mut self, facts: &Facts) -> Result<(), ServerError> {
         let incarnation = self.incarnation.get_or_insert_with(|| facts.incarnation.clone());
         if *incarnation != facts.incarnation {
             let why = "the subscription was deleted, and one of its name was created since";
@@ -155,9 +155,9 @@ impl Session {
             self.book.tick(clock::now());
             let wants_to_send = can_send && self.book.wants_to_send(clock::now());
             select! {
+                // First: what is given back because of it must not go by this stream. Then what makes room.
+                biased;
                 stop = &mut self.stop => return Left::Stopped(stop.ok()),
-                () = self.outbox.posted() => {}
-                () = at(self.book.wakes()), if !wants_to_send && can_send => {}
                 place = connection.requests.reserve(), if wants_to_send => match place {
                     Ok(place) => _ = self.book.request(clock::now()).map(|request| place.send(request)),
                     // The stream is over; its end says why.
@@ -172,6 +172,8 @@ impl Session {
                     }
                     self.reach.worked();
                 }
+                () = self.outbox.posted() => {}
+                () = at(self.book.wakes()), if !wants_to_send && can_send => {}
             }
         }
     }

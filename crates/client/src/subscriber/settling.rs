@@ -5,8 +5,8 @@
 //!
 //! # The message is delivered again meanwhile
 //!
-//! Then it is settled under the new ack ID, as it was decided. Only one that was given back may have been given back by then: if that was sent
-//! on the same connection, or was sent at all and an attempt was counted since. Then this is its next delivery.
+//! Then it is settled under the new ack ID, as it was decided. Only if it is to be given back, that was sent, and an attempt was counted since,
+//! it has been given back, by the nack or by the end of its lease: then this is its next delivery.
 //!
 //! A settlement that comes after its lease waits [`GRACE`] for such a delivery before it fails, since a broker that was restarted has no leases
 //! and delivers again what was held.
@@ -156,16 +156,22 @@ impl Settling {
     /// The results of acknowledgements, in the order in which they were sent.
     pub(super) fn acked(&mut self, now: Instant, results: &[v1::SettleResult]) -> Result<(), OutOfStep> {
         results.iter().try_for_each(|result| {
-            let sent = self.acks.pop_front().ok_or(OutOfStep)?;
-            self.result(now, sent, result)
+            let sent = *self.acks.front().ok_or(OutOfStep)?;
+            self.result(now, sent, result)?;
+            // Not before: what was not answered is sent again.
+            self.acks.pop_front();
+            Ok(())
         })
     }
 
     /// Those of nacks.
     pub(super) fn nacked(&mut self, now: Instant, results: &[v1::SettleResult]) -> Result<(), OutOfStep> {
         results.iter().try_for_each(|result| {
-            let sent = self.nacks.pop_front().ok_or(OutOfStep)?;
-            self.result(now, sent, result)
+            let sent = *self.nacks.front().ok_or(OutOfStep)?;
+            self.result(now, sent, result)?;
+            // Not before: what was not answered is sent again.
+            self.nacks.pop_front();
+            Ok(())
         })
     }
 
@@ -203,9 +209,8 @@ impl Settling {
         let sequence = delivery.sequence;
         let Some(unsettled) = self.unsettled.get_mut(&sequence) else { return Redelivery::No };
         let is_counted = delivery.delivery_attempt > unsettled.lease.attempt;
-        let was_sent = unsettled.is_resent || unsettled.stage == Stage::Lost;
-        let is_given_back = matches!(unsettled.stage, Stage::Sent(_)) || (was_sent && is_counted);
-        let is_given_back = is_given_back && unsettled.verdict != Verdict::Ack;
+        let was_sent = unsettled.is_resent || unsettled.stage != Stage::Waiting;
+        let is_given_back = unsettled.verdict != Verdict::Ack && was_sent && is_counted;
         if is_given_back {
             self.conclude(sequence, Ok(()));
             return Redelivery::No;

@@ -31,11 +31,11 @@ use super::{
 #[derive(Debug)]
 #[must_use = "a stream does nothing until it is polled"]
 pub struct MessageStream {
+    /// None once it was used. Dropped first, so that the session knows why messages are given back.
+    stop: Option<oneshot::Sender<OnShutdown>>,
     frames: tokio::sync::mpsc::Receiver<Frame>,
     current: vec::IntoIter<Delivery>,
     on_shutdown: OnShutdown,
-    /// None once it was used.
-    stop: Option<oneshot::Sender<OnShutdown>>,
     session: JoinHandle<()>,
 }
 
@@ -44,7 +44,7 @@ impl MessageStream {
         let on_shutdown = builder.on_shutdown;
         let (session, Ends { frames, stop }) = Session::new(builder);
         let session = tokio::spawn(session.run());
-        Self { frames, current: vec::IntoIter::default(), on_shutdown, stop: Some(stop), session }
+        Self { stop: Some(stop), frames, current: vec::IntoIter::default(), on_shutdown, session }
     }
 
     /// The next message; none when consuming has ended. Cancel safe.

@@ -135,6 +135,17 @@ async fn a_message_that_was_nacked_on_this_connection_and_comes_again_is_a_new_d
 }
 
 #[tokio::test]
+async fn a_nack_that_a_restarted_broker_cannot_take_is_made_when_the_message_comes() {
+    let (mut settling, mut told) = one(Verdict::Nack);
+    sent(&mut settling);
+    assert_eq!(settling.redelivered(&delivered("b", 1)), Redelivery::Taken);
+    settling.nacked(clock::now(), &result("a", Expired)).unwrap();
+    assert_eq!(sent(&mut settling), (vec![], ids(&["b"])));
+    settling.nacked(clock::now(), &result("b", Done)).unwrap();
+    assert_eq!(told.try_recv().unwrap(), Ok(()));
+}
+
+#[tokio::test]
 async fn a_nack_of_an_earlier_connection_is_made_again_unless_an_attempt_was_counted_since() {
     let (mut settling, _told) = one(Verdict::Nack);
     sent(&mut settling);
@@ -212,4 +223,6 @@ async fn an_answer_to_nothing_or_to_something_else_is_refused() {
     sent(&mut settling);
     assert_eq!(settling.nacked(clock::now(), &result("a", Done)), Err(OutOfStep));
     assert_eq!(settling.acked(clock::now(), &result("b", Done)), Err(OutOfStep));
+    settling.disconnected();
+    assert_eq!(sent(&mut settling), (ids(&["a"]), vec![]), "it is not forgotten");
 }

@@ -131,16 +131,18 @@ impl Drop for Dropped {
 async fn a_shutdown_that_gives_back_cancels_the_handlers() {
     let setup = Setup::new().await;
     setup.publish(numbers(4)).await;
-    let cancelled = Arc::new(AtomicUsize::new(0));
-    let counts = cancelled.clone();
+    let (started, cancelled) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let both = (started.clone(), cancelled.clone());
     let run = setup.client.subscriber("s").on_shutdown(OnShutdown::Nack).run(move |_| {
-        let counts = counts.clone();
+        let (started, cancelled) = both.clone();
         async move {
-            let _dropped = Dropped(counts);
+            let _dropped = Dropped(cancelled);
+            started.add_permits(1);
             std::future::pending::<()>().await;
         }
     });
-    soon(run.until(setup.until(|stats| stats.leased == 4))).await.unwrap();
+    let all_run = async { started.acquire_many(4).await.unwrap().forget() };
+    soon(run.until(all_run)).await.unwrap();
     assert_eq!(cancelled.load(Ordering::SeqCst), 4);
     let stats = setup.stats().await;
     assert_eq!((stats.acked, stats.backlog, stats.leased), (0, 4, 0));
@@ -201,8 +203,8 @@ async fn keys_are_handled_in_parallel_and_each_in_order_under_nacks_and_panics()
             }
             seen.lock().under_way.remove(&key);
             let fails = message.delivery_attempt() == 1;
-            assert!(!(fails && number % 5 == 0), "on purpose");
-            if fails && number % 3 == 0 {
+            assert!(!(fails && number.is_multiple_of(5)), "on purpose");
+            if fails && number.is_multiple_of(3) {
                 return Verdict::Nack;
             }
             seen.lock().done.entry(key).or_default().push(number);

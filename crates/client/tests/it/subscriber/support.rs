@@ -72,7 +72,7 @@ impl Setup {
     /// Asks until it is so.
     pub(crate) async fn until(&self, what: impl Fn(&proto::GetSubscriptionStatsResponse) -> bool) {
         let asking = async { while !what(&self.stats().await) {} };
-        soon(asking).await;
+        soon(Box::pin(asking)).await;
     }
 }
 

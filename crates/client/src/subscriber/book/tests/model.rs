@@ -51,6 +51,9 @@ struct Message {
     nacks: u32,
 }
 
+/// What a future has said, if it has.
+type Known = Option<Result<(), AckError>>;
+
 struct World {
     now: Instant,
     book: Book,
@@ -60,8 +63,8 @@ struct World {
     answers: VecDeque<v1::StreamingPullResponse>,
     held: Vec<Delivery>,
     /// Acks, and what has become of them.
-    acks: Vec<(u64, Settled, Option<Result<(), AckError>>)>,
-    nacks: Vec<(Settled, Option<Result<(), AckError>>)>,
+    acks: Vec<(u64, Settled, Known)>,
+    nacks: Vec<(Settled, Known)>,
     nacked: HashMap<u64, u32>,
 }
 
