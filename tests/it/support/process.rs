@@ -50,6 +50,12 @@ impl Start {
         Self::serve().arg("--data-dir").arg(data.to_str().unwrap())
     }
 
+    /// The same, at an address of the test's choice.
+    pub(crate) fn on_at(data: &Path, address: SocketAddr) -> Self {
+        let serve = Self::new("serve").arg("--listen").arg(&address.to_string());
+        serve.arg("--data-dir").arg(data.to_str().unwrap())
+    }
+
     /// In memory.
     pub(crate) fn in_memory() -> Self {
         Self::serve().arg("--memory")

@@ -42,7 +42,11 @@ impl SubscriberBuilder {
         }
     }
 
-    /// Messages delivered and not settled, at most. 1 to 100,000; less or more counts as the limit. Default: 1,000.
+    /// Messages delivered and not settled, at most; see the [limits](super#limits) for what may be held over a reconnection. 1 to 100,000; less
+    /// or more counts as the limit. Default: 1,000.
+    ///
+    /// What is delivered and not yet handed out has its lease extended too, and at the end of consuming it is given back, which counts as an
+    /// attempt. So the slower messages are handled, the fewer should be fetched ahead. [`run`](Self::run) limits that by itself.
     pub fn max_outstanding_messages(mut self, messages: u32) -> Self {
         self.max_outstanding_messages = messages.clamp(1, 100_000);
         self
@@ -55,6 +59,8 @@ impl SubscriberBuilder {
     }
 
     /// Handlers of [`run`](Self::run) at a time, at most. At least 1. Default: 64.
+    ///
+    /// As many messages again are fetched ahead, if [`max_outstanding_messages`](Self::max_outstanding_messages) allows it.
     pub fn concurrency(mut self, handlers: usize) -> Self {
         self.concurrency = handlers.max(1);
         self
@@ -87,7 +93,7 @@ impl SubscriberBuilder {
 
     /// The messages, one after the other. Must be called in a tokio runtime, in which its task runs.
     pub fn messages(self) -> MessageStream {
-        todo!()
+        MessageStream::start(self)
     }
 
     /// Hands each message to a handler, several at a time; await the answer to consume.
@@ -110,7 +116,6 @@ impl SubscriberBuilder {
         F: Future + Send + 'static,
         F::Output: Into<Verdict>,
     {
-        let _ = handler;
-        todo!()
+        Run::new(self, handler)
     }
 }

@@ -1,16 +1,16 @@
 use crate::ServerError;
 
-/// Why consuming ended. What is held is given back.
+/// Why consuming ended. What is held can be settled no more ([`AckError::Unconfirmed`]): it comes again when its leases have run out.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConsumeError {
-    /// There is no such subscription, or it was deleted. Its messages are gone with it.
+    /// There is no such subscription, or it was deleted, and perhaps created again. Its messages are gone with it.
     #[error("the subscription is gone: {0}")]
     Gone(#[source] ServerError),
-    /// The broker refuses, and would again. No message was touched.
+    /// The broker refuses, and would again.
     #[error("the broker refuses: {0}")]
     Refused(#[source] ServerError),
-    /// The broker could not be reached for as long as the retry policy allows. What is held comes again when its leases have run out.
+    /// The broker could not be reached for as long as the retry policy allows.
     #[error("the broker cannot be reached: {0}")]
     Unreachable(#[source] ServerError),
 }

@@ -93,7 +93,7 @@ impl Authority {
 
 impl Tls {
     /// The handshakes of an endpoint that is like this.
-    pub(super) fn config(self, authority: &Authority) -> Arc<ServerConfig> {
+    pub(crate) fn config(self, authority: &Authority) -> Arc<ServerConfig> {
         let key = key();
         let params = self.params();
         let certificate = match self {

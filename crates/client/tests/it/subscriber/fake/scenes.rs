@@ -1,0 +1,252 @@
+//! What the client does when the broker does what it does rarely.
+
+use std::time::Duration;
+
+use fanfare_client::{
+    proto::{self, LeaseOutcome, SettleResult, StreamingPullRequest},
+    subscriber::{AckError, ConsumeError, Delivery},
+};
+use fanfare_proto::encoded::{ReceivedMessage, StreamingPullResponse};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use super::{Fake, subscription};
+use crate::subscriber::support::{next, soon, take};
+
+fn refusal(code: Code, reason: &str, field: &str, after: Option<Duration>) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason, "fanfare", []);
+    if !field.is_empty() {
+        details.add_bad_request_violation(field, "is no good");
+    }
+    details.set_retry_info(after);
+    Status::with_error_details(code, "no", details)
+}
+
+/// Messages, each with the ack ID that is its number and this suffix.
+fn deliver(sequences: impl IntoIterator<Item = u64>, suffix: &str) -> StreamingPullResponse {
+    let received = |sequence: u64| ReceivedMessage {
+        ack_id: format!("{sequence}{suffix}"),
+        delivery_attempt: 1,
+        message_id: format!("m{sequence}"),
+        sequence,
+        // A message with the correlation ID `c`.
+        message: vec![0x2a, 1, b'c'].into(),
+        ..ReceivedMessage::default()
+    };
+    let messages = sequences.into_iter().map(received).collect();
+    StreamingPullResponse { messages, ..StreamingPullResponse::default() }
+}
+
+fn results(ack_ids: &[String], outcome: LeaseOutcome) -> Vec<SettleResult> {
+    let result = |ack_id: &String| SettleResult {
+        ack_id: ack_id.clone(),
+        outcome: outcome.into(),
+        ..SettleResult::default()
+    };
+    ack_ids.iter().map(result).collect()
+}
+
+fn confirm(request: &StreamingPullRequest, outcome: LeaseOutcome) -> StreamingPullResponse {
+    let nacks: Vec<_> = request.nacks.iter().flat_map(|nack| nack.ack_ids.clone()).collect();
+    StreamingPullResponse {
+        ack_results: results(&request.acks, outcome),
+        nack_results: results(&nacks, outcome),
+        ..StreamingPullResponse::default()
+    }
+}
+
+fn broken() -> Status {
+    Status::unavailable("the connection broke")
+}
+
+#[tokio::test]
+async fn the_first_request_opens_the_stream_with_what_the_builder_says() {
+    let mut fake = Fake::start().await;
+    let builder = fake.client.subscriber("s").max_outstanding_messages(7).max_outstanding_bytes(70);
+    let _messages = builder.messages();
+    let expected = StreamingPullRequest {
+        subscription: "s".into(),
+        max_outstanding_messages: 7,
+        max_outstanding_bytes: 70,
+        confirm: true,
+        ..StreamingPullRequest::default()
+    };
+    assert_eq!(fake.stream().await.request().await, expected);
+}
+
+#[tokio::test]
+async fn an_ack_whose_confirmation_was_lost_is_sent_again_first_and_found_made() {
+    let mut fake = Fake::start().await;
+    let mut messages = fake.client.subscriber("s").messages();
+    let mut stream = fake.stream().await;
+    stream.request().await;
+    stream.answer(deliver([1], "a")).await;
+    let settled = next(&mut messages).await.ack();
+    assert_eq!(stream.request().await.acks, ["1a"]);
+    stream.end(broken()).await;
+    let mut stream = fake.stream().await;
+    let first = stream.request().await;
+    assert_eq!((first.subscription.as_str(), &first.acks), ("s", &vec!["1a".to_owned()]));
+    stream.answer(confirm(&first, LeaseOutcome::AlreadySettled)).await;
+    soon(settled).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_delivered_again_on_the_next_stream_is_not_handed_out_and_acked_under_its_new_id() {
+    let mut fake = Fake::start().await;
+    let mut messages = fake.client.subscriber("s").messages();
+    let mut stream = fake.stream().await;
+    stream.request().await;
+    stream.answer(deliver([1, 2], "a")).await;
+    let mut held = take(&mut messages, 2).await;
+    stream.end(broken()).await;
+    let mut stream = fake.stream().await;
+    // Leases that are held are extended at once.
+    let first = stream.request().await;
+    assert_eq!(first.extensions[0].ack_ids.len(), 2);
+    stream.answer(deliver([1, 3], "b")).await;
+    let third = next(&mut messages).await;
+    assert_eq!(third.message_id(), "m3", "m1 is held");
+    let settled = held.remove(0).ack();
+    assert_eq!(stream.request().await.acks, ["1b"]);
+    drop((settled, third));
+}
+
+#[tokio::test]
+async fn too_many_consumers_is_no_reason_to_give_up() {
+    let mut fake = Fake::start().await;
+    let after = Some(Duration::from_millis(1));
+    fake.refuse(refusal(Code::ResourceExhausted, "TOO_MANY_CONSUMERS", "", after));
+    let mut messages = fake.client.subscriber("s").messages();
+    let mut stream = fake.stream().await;
+    stream.request().await;
+    stream.answer(deliver([1], "a")).await;
+    drop(next(&mut messages).await.ack());
+    assert_eq!(stream.request().await.acks, ["1a"]);
+}
+
+#[tokio::test]
+async fn a_broker_that_drains_still_takes_settlements_and_is_connected_to_again() {
+    let mut fake = Fake::start().await;
+    let mut messages = fake.client.subscriber("s").messages();
+    let mut stream = fake.stream().await;
+    stream.request().await;
+    stream.answer(deliver([1], "a")).await;
+    let settled = next(&mut messages).await.ack();
+    let request = stream.request().await;
+    stream.answer(confirm(&request, LeaseOutcome::Ok)).await;
+    soon(settled).await.unwrap();
+    let after = Some(Duration::from_millis(1));
+    stream.end(refusal(Code::Unavailable, "BROKER_DRAINING", "", after)).await;
+    let mut stream = fake.stream().await;
+    assert_eq!(stream.request().await.acks, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_out_of_step_leaves_the_stream_and_settles_on_the_next() {
+    let mut fake = Fake::start().await;
+    let mut messages = fake.client.subscriber("s").messages();
+    let mut stream = fake.stream().await;
+    stream.request().await;
+    stream.answer(deliver([1], "a")).await;
+    let settled = next(&mut messages).await.ack();
+    let mut request = stream.request().await;
+    request.acks[0] = "another".into();
+    stream.answer(confirm(&request, LeaseOutcome::Ok)).await;
+    let mut stream = fake.stream().await;
+    let first = stream.request().await;
+    assert_eq!(first.acks, ["1a"]);
+    stream.answer(confirm(&first, LeaseOutcome::Ok)).await;
+    soon(settled).await.unwrap();
+}
+
+#[tokio::test]
+async fn leases_that_are_due_together_are_extended_together() {
+    let mut fake = Fake::start().await;
+    let ack_deadline = Some(prost_types::Duration { seconds: 1, nanos: 0 });
+    let settings = proto::SubscriptionSettings { ack_deadline, ..Default::default() };
+    fake.is_now(proto::Subscription { settings: Some(settings), ..subscription("1") });
+    let mut messages = fake.client.subscriber("s").lease(Duration::from_secs(20)).messages();
+    let mut stream = fake.stream().await;
+    stream.request().await;
+    stream.answer(deliver(1..=3, "a")).await;
+    let held = take(&mut messages, 3).await;
+    let request = stream.request().await;
+    assert_eq!(request.extensions.len(), 1, "{request:?}");
+    let extension = &request.extensions[0];
+    assert_eq!(extension.ack_deadline, Some(prost_types::Duration { seconds: 20, nanos: 0 }));
+    assert_eq!(extension.ack_ids, ["1a", "2a", "3a"]);
+    drop(held);
+}
+
+#[tokio::test]
+async fn a_subscription_of_another_incarnation_is_another_one() {
+    let mut fake = Fake::start().await;
+    let mut messages = fake.client.subscriber("s").messages();
+    let stream = fake.stream().await;
+    fake.is_now(subscription("2"));
+    stream.end(broken()).await;
+    let error = soon(messages.next()).await.unwrap().unwrap_err();
+    assert!(matches!(error, ConsumeError::Gone(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_broker_that_does_not_know_what_is_held_has_another_subscription_of_that_name() {
+    let mut fake = Fake::start().await;
+    let mut messages = fake.client.subscriber("s").messages();
+    let mut stream = fake.stream().await;
+    stream.request().await;
+    stream.answer(deliver([1], "a")).await;
+    let settled = next(&mut messages).await.ack();
+    stream.end(refusal(Code::InvalidArgument, "INVALID_FIELD", "acks[0]", None)).await;
+    let error = soon(messages.next()).await.unwrap().unwrap_err();
+    assert!(matches!(error, ConsumeError::Gone(_)), "{error:?}");
+    assert_eq!(soon(settled).await, Err(AckError::Unconfirmed));
+}
+
+#[tokio::test]
+async fn a_refusal_that_waiting_does_not_change_ends_consuming() {
+    let fake = Fake::start().await;
+    fake.refuse(refusal(Code::Unauthenticated, "TOKEN", "", None));
+    let mut messages = fake.client.subscriber("s").messages();
+    let error = soon(messages.next()).await.unwrap().unwrap_err();
+    assert!(matches!(error, ConsumeError::Refused(_)), "{error:?}");
+    soon(messages.shutdown()).await;
+}
+
+#[tokio::test]
+async fn a_shutdown_closes_the_stream_gives_back_what_still_comes_and_settles_the_rest_by_calls() {
+    let mut fake = Fake::start().await;
+    let mut messages = fake.client.subscriber("s").messages();
+    let mut stream = fake.stream().await;
+    stream.request().await;
+    stream.answer(deliver([1, 2], "a")).await;
+    let held = take(&mut messages, 2).await;
+    let shutdown = tokio::spawn(messages.shutdown());
+    assert!(stream.is_closed().await);
+    stream.answer(deliver([3], "a")).await;
+    drop(stream);
+    for settled in held.into_iter().map(Delivery::ack).collect::<Vec<_>>() {
+        soon(settled).await.unwrap();
+    }
+    soon(shutdown).await.unwrap();
+    let mut unary = fake.unary();
+    unary.sort_unstable();
+    assert_eq!(unary, ["1a", "2a", "3a"]);
+}
+
+#[tokio::test]
+async fn a_stream_that_never_ends_does_not_keep_a_shutdown_from_ending() {
+    let mut fake = Fake::start().await;
+    let mut messages = fake.client.subscriber("s").messages();
+    let mut stream = fake.stream().await;
+    stream.request().await;
+    stream.answer(deliver([1], "a")).await;
+    let settled = next(&mut messages).await.ack();
+    let shutdown = tokio::spawn(messages.shutdown());
+    assert_eq!(stream.request().await.acks, ["1a"]);
+    assert!(stream.is_closed().await);
+    soon(settled).await.unwrap();
+    soon(shutdown).await.unwrap();
+    assert_eq!(fake.unary(), ["1a"]);
+}
