@@ -46,15 +46,15 @@ pub(super) enum Line {
     Waiting(Instant),
     Opening(Picked, Opening),
     /// And since when it is quiet, or owes something.
-    Open(Picked, Stream, Instant),
+    Open(Picked, Box<Stream>, Instant),
 }
 
-type Opening = Pin<Box<dyn Future<Output = Result<Stream, ServerError>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = Result<Box<Stream>, ServerError>> + Send>>;
 
 /// What a line has to say.
 enum Event {
     MayOpen,
-    Opened(Picked, Result<Stream, ServerError>),
+    Opened(Picked, Result<Box<Stream>, ServerError>),
     Answered(Picked, Result<Vec<PublishResult>, ServerError>),
 }
 
@@ -112,7 +112,7 @@ impl Task {
                 picked.works();
                 self.line = Line::Open(picked, stream, clock::now());
             }
-            Event::Opened(picked, Err(error)) => self.ended(&picked, End { error, was_open: false }),
+            Event::Opened(picked, Err(error)) => self.ended(&picked, &End { error, was_open: false }),
             Event::Answered(picked, Ok(results)) => match self.state.answered(results) {
                 Ok(settled) => {
                     self.backoff.reset();
@@ -121,15 +121,15 @@ impl Task {
                 }
                 Err(_) => {
                     let error = ServerError::local(Code::Internal, "an answer that fits no request");
-                    self.ended(&picked, End { error, was_open: true });
+                    self.ended(&picked, &End { error, was_open: true });
                 }
             },
-            Event::Answered(picked, Err(error)) => self.ended(&picked, End { error, was_open: true }),
+            Event::Answered(picked, Err(error)) => self.ended(&picked, &End { error, was_open: true }),
         }
     }
 
     /// The stream is dropped, and with it what is on it.
-    fn ended(&mut self, picked: &Picked, end: End) {
+    fn ended(&mut self, picked: &Picked, end: &End) {
         match end.error.is_of_the_connection() {
             true => picked.failed(),
             false => picked.works(),
@@ -141,7 +141,7 @@ impl Task {
             self.line = Line::Waiting(again_at);
         }
         tracing::debug!(error = %end.error, topic = self.way.topic, "a publisher's stream has ended");
-        let settled = self.state.ended(&end, again_at);
+        let settled = self.state.ended(end, again_at);
         self.shared.settle(settled);
     }
 }
@@ -161,7 +161,8 @@ impl Way {
         let picked = self.lines.pick();
         let (patience, topic) = (self.patience, self.topic.clone());
         let stream = Stream::open(self.lines.clone(), picked.channel(), topic);
-        let opening = async move { timeout(patience, stream).await.unwrap_or_else(|_| Err(late())) };
+        let opening =
+            async move { timeout(patience, stream).await.unwrap_or_else(|_| Err(late())).map(Box::new) };
         Line::Opening(picked, Box::pin(opening))
     }
 }
