@@ -1,6 +1,6 @@
 //! The correlation ID under which something is being done, so that what follows from a message carries the same one.
 //!
-//! While a handler of [`Subscriber::run`](crate::subscriber::Subscriber::run) or of an endpoint in `push` handles a message, the message's
+//! While a handler of [`SubscriberBuilder::run`](crate::subscriber::SubscriberBuilder::run) or of an endpoint in `push` handles a message, the message's
 //! correlation ID is the current one, and what the handler publishes gets it. Tasks that the handler spawns do not inherit it: wrap them in
 //! [`scope`].
 

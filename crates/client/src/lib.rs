@@ -26,7 +26,7 @@
 //!
 //! - [`Publisher`](publisher::Publisher) batches over one stream, retries what is safe to retry, stores nothing twice, keeps the order of each
 //!   key through failures, and holds a bounded number of messages.
-//! - [`Subscriber`](subscriber::Subscriber) extends leases while you work, gives back what you drop, confirms settlements, connects again.
+//! - [`Subscriber`](subscriber::SubscriberBuilder) extends leases while you work, gives back what you drop, confirms settlements, connects again.
 //! - `push` (feature) receives pushes in your own server, with their signatures verified.
 //! - `outbox` (feature `outbox-postgres`) publishes what your own database transaction has committed, and nothing else.
 //!
