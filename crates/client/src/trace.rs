@@ -53,11 +53,17 @@ pub(crate) fn process_span(subscription: &str, message: &v1::Message, message_id
         messaging.destination.subscription.name = subscription,
         messaging.message.id = message_id,
         messaging.message.conversation_id = message.correlation_id,
+        otel.status_code = tracing::field::Empty,
         error.r#type = tracing::field::Empty,
     );
     #[cfg(feature = "opentelemetry")]
     with::link(&span, message);
     span
+}
+
+/// Marks the current span as that of something which failed, for this reason.
+pub(crate) fn failing(kind: &str) {
+    Span::current().record("otel.status_code", "ERROR").record("error.type", kind);
 }
 
 #[cfg(feature = "opentelemetry")]
@@ -97,3 +103,6 @@ mod with {
         context.is_valid().then_some(context)
     }
 }
+
+#[cfg(all(test, feature = "opentelemetry"))]
+mod tests;

@@ -139,9 +139,14 @@ where
     let settling = async {
         match handling.await {
             // It is sent in any case; what is not made comes again.
-            Ok(verdict) => drop(handle.settle(verdict)),
+            Ok(verdict) => {
+                if verdict != Verdict::Ack {
+                    trace::failing("nack");
+                }
+                drop(handle.settle(verdict));
+            }
             Err(_) => {
-                tracing::Span::current().record("error.type", "panic");
+                trace::failing("panic");
                 tracing::error!("a handler panicked; its message comes again");
                 drop(handle);
             }

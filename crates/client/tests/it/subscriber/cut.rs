@@ -9,48 +9,10 @@ use std::{
 };
 
 use fanfare_client::{Client, ReceivedMessage, proto::SubscriptionSettings};
+use fanfare_testkit::{Direction, Proxy};
 use parking_lot::Mutex;
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    select,
-    sync::watch,
-};
 
 use super::support::{Setup, eager, next, numbers, soon};
-
-/// A way to the broker that can be cut.
-struct Proxy {
-    url: String,
-    cuts: watch::Sender<()>,
-}
-
-impl Proxy {
-    async fn to(url: &str) -> Self {
-        let broker = url.trim_start_matches("http://").to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let cuts = watch::Sender::new(());
-        let cut = cuts.clone();
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let (broker, mut cut) = (broker.clone(), cut.subscribe());
-                tokio::spawn(async move {
-                    let Ok(mut server) = TcpStream::connect(broker).await else { return };
-                    select! {
-                        _ = copy_bidirectional(&mut client, &mut server) => {}
-                        _ = cut.changed() => {}
-                    }
-                });
-            }
-        });
-        Self { url, cuts }
-    }
-
-    fn cut(&self) {
-        self.cuts.send_replace(());
-    }
-}
 
 /// What was lost on its way comes again soon.
 fn short() -> SubscriptionSettings {
@@ -62,8 +24,8 @@ fn short() -> SubscriptionSettings {
 async fn over_a_connection_that_is_cut_again_and_again_everything_is_handed_out_once_and_acked() {
     let setup = Setup::with(short()).await;
     setup.publish(numbers(1_000)).await;
-    let proxy = Proxy::to(&setup.broker.url()).await;
-    let client = Client::connect(&proxy.url).unwrap();
+    let proxy = Proxy::start(setup.broker.address());
+    let client = Client::connect(proxy.url()).unwrap();
     let mut messages = client.subscriber("s").max_outstanding_messages(50).messages();
     let (mut seen, mut settled) = (BTreeSet::new(), Vec::new());
     for count in 1..=1_000 {
@@ -80,12 +42,50 @@ async fn over_a_connection_that_is_cut_again_and_again_everything_is_handed_out_
     assert_eq!(setup.stats().await.acked, 1_000);
 }
 
+/// Consumes all, the connection being cut after so many bytes, and again after as many. How often it was.
+async fn consume_over_cuts(direction: Direction, bytes: u64) -> u64 {
+    let setup = Setup::with(short()).await;
+    setup.publish(numbers(30)).await;
+    let proxy = Proxy::start(setup.broker.address());
+    let client = Client::connect(proxy.url()).unwrap();
+    let mut messages = client.subscriber("s").max_outstanding_messages(10).messages();
+    proxy.cut_after(direction, bytes);
+    let (mut seen, mut settled) = (BTreeSet::new(), Vec::new());
+    for count in 1..=30 {
+        let delivery = next(&mut messages).await;
+        assert!(
+            seen.insert(delivery.text().unwrap().to_owned()),
+            "{direction:?} {bytes}: {:?}",
+            delivery.text()
+        );
+        settled.push(delivery.ack());
+        if count == 15 {
+            proxy.cut_after(direction, bytes);
+        }
+    }
+    for settled in settled {
+        soon(settled).await.unwrap();
+    }
+    assert_eq!(setup.stats().await.acked, 30, "{direction:?} {bytes}");
+    proxy.counts().cut
+}
+
+#[tokio::test]
+async fn wherever_the_connection_is_cut_everything_is_handed_out_once_and_acked() {
+    let steps = (0..16).map(|step| 40 + 110 * step);
+    let all = steps.flat_map(|bytes| {
+        [Direction::FromClient, Direction::FromServer].map(|direction| consume_over_cuts(direction, bytes))
+    });
+    let cuts: u64 = futures_util::future::join_all(all).await.into_iter().sum();
+    assert!(cuts >= 32, "{cuts}");
+}
+
 #[tokio::test]
 async fn handlers_under_way_when_the_connection_is_cut_end_and_their_messages_are_acked() {
     let setup = Setup::with(short()).await;
     setup.publish(numbers(8)).await;
-    let proxy = Proxy::to(&setup.broker.url()).await;
-    let client = Client::connect(&proxy.url).unwrap();
+    let proxy = Proxy::start(setup.broker.address());
+    let client = Client::connect(proxy.url()).unwrap();
     let (started, again) = (Arc::new(tokio::sync::Barrier::new(9)), Arc::new(AtomicUsize::new(0)));
     let handled = Arc::new(Mutex::new(BTreeSet::new()));
     let shared = (started.clone(), again.clone(), handled.clone());

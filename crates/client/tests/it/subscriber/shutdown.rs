@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fanfare_client::subscriber::{AckError, OnShutdown};
 
-use super::support::{Setup, next, numbers, soon, take};
+use super::support::{Setup, backoff, next, numbers, soon, take};
 
 #[tokio::test]
 async fn a_shutdown_waits_for_what_is_handed_out_and_gives_back_the_rest_at_once() {
@@ -25,7 +25,12 @@ async fn a_shutdown_waits_for_what_is_handed_out_and_gives_back_the_rest_at_once
 
 #[tokio::test]
 async fn what_was_not_handed_out_does_not_wait_for_the_retry_policy() {
-    let setup = Setup::with(fanfare_client::proto::SubscriptionSettings::default()).await;
+    // What fails waits for minutes.
+    let setup = Setup::with(fanfare_client::proto::SubscriptionSettings {
+        retry: Some(backoff(Duration::from_secs(600))),
+        ..fanfare_client::proto::SubscriptionSettings::default()
+    });
+    let setup = setup.await;
     setup.publish(numbers(10)).await;
     let mut stream = setup.stream();
     let held = next(&mut stream).await;

@@ -20,15 +20,17 @@ pub(crate) struct Setup {
     pub(crate) client: Client,
 }
 
+/// The same wait after each failure.
+pub(crate) fn backoff(wait: Duration) -> proto::RetryPolicy {
+    let wait = Some(wait.try_into().unwrap());
+    let same = ExponentialBackoff { min_backoff: wait, max_backoff: wait, ..ExponentialBackoff::default() };
+    proto::RetryPolicy { policy: Some(Policy::Exponential(same)) }
+}
+
 /// Nacked messages come again at once, a hundred times.
 pub(crate) fn eager() -> SubscriptionSettings {
-    let at_once = ExponentialBackoff {
-        min_backoff: Some(prost_types::Duration::default()),
-        max_backoff: Some(prost_types::Duration::default()),
-        ..ExponentialBackoff::default()
-    };
     SubscriptionSettings {
-        retry: Some(proto::RetryPolicy { policy: Some(Policy::Exponential(at_once)) }),
+        retry: Some(backoff(Duration::ZERO)),
         max_attempts: Some(100),
         ..SubscriptionSettings::default()
     }
