@@ -1,6 +1,10 @@
 //! Publishing a batch of rows, and what became of each.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+};
 
 use fanfare_proto::v1;
 use prost::Message as _;
@@ -57,21 +61,26 @@ impl Publishers {
                 outcome.failed.push((row.id, "the row has no fanfare.v1.NewMessage".to_owned()));
                 continue;
             };
-            let publisher = self.of(&row.topic).clone();
-            match publisher.enqueue(message).await {
-                Ok(future) => under_way.push((row.id, row.ordering_key, publisher, future)),
+            match self.of(&row.topic).enqueue(message).await {
+                Ok(future) => under_way.push((row.id, row.topic, row.ordering_key, future)),
                 Err(error) => outcome.leave(error),
             }
         }
-        let mut broken = Vec::new();
-        for (id, key, publisher, future) in under_way {
-            if !outcome.note(id, future.await) && !key.is_empty() {
-                broken.push((publisher, key));
+        let mut broken = HashSet::new();
+        for (id, topic, key, future) in under_way {
+            let result = future.await;
+            let behind = broken.contains(&(topic.clone(), key.clone()));
+            // Refused together with one before it: it waits behind that one, whose fate decides.
+            if behind && matches!(result, Err(PublishError::Refused(_))) {
+                continue;
+            }
+            if !outcome.note(id, result) && !key.is_empty() {
+                broken.insert((topic, key));
             }
         }
         // Nothing is under way any more. What was not taken is read again in its order, or waits for the one that failed.
-        for (publisher, key) in broken {
-            publisher.resume(&key);
+        for (topic, key) in broken {
+            self.of(&topic).resume(&key);
         }
         outcome
     }

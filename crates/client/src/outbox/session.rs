@@ -102,7 +102,7 @@ impl Session {
                     SELECT id, topic, ordering_key, message FROM {table} AS mine
                     WHERE published_at IS NULL AND failed_at IS NULL AND id <= $1
                         AND NOT (ordering_key <> '' AND EXISTS (
-                            SELECT FROM {table} AS other WHERE other.failed_at IS NOT NULL
+                            SELECT FROM {table} AS other WHERE other.failed_at IS NOT NULL AND other.id < mine.id
                                 AND other.topic = mine.topic AND other.ordering_key = mine.ordering_key))
                     ORDER BY id LIMIT $2
                 ) AS next
