@@ -102,18 +102,33 @@ install_buf() {
     [ -x "$BUF" ] || tool_missing buf
 }
 
+# A server in a directory of its own is what the tests start; nothing runs in Debian's own cluster. The newest, if there are several.
+install_postgres() {
+    POSTGRES_BIN="$(newest_postgres)"
+    [ -x "$POSTGRES_BIN/initdb" ] && return
+    debian_install postgresql
+    POSTGRES_BIN="$(newest_postgres)"
+    [ -x "$POSTGRES_BIN/initdb" ] || tool_missing PostgreSQL
+}
+
+newest_postgres() {
+    find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2> /dev/null | sort -V | tail -n 1 || true
+}
+
 mkdir -p "$TOOLS"
 debian_program cc gcc
 debian_program python3 python3
 debian_program node nodejs
 debian_program npm npm
 debian_program strace strace
+debian_program setpriv util-linux
 install_promtool
 install_grpcurl
 install_python_grpc
 install_webhook_verifiers
 install_buf
-export GRPCURL PROMTOOL PYTHON_GRPC PYTHON_WEBHOOKS NODE_WEBHOOKS BUF
+install_postgres
+export POSTGRES_BIN GRPCURL PROMTOOL PYTHON_GRPC PYTHON_WEBHOOKS NODE_WEBHOOKS BUF
 STRACE="$(command -v strace)"
 NODE="$(command -v node)"
 export STRACE NODE

@@ -1,1 +1,0 @@
-//! Publish what your own PostgreSQL transaction has committed, and nothing else.
