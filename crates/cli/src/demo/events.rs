@@ -1,0 +1,99 @@
+//! The order events that the binary carries: `data/orders.jsonl`, a message a line, as `tests/data/make_orders.py` writes it.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use fanfare_client::Message;
+use serde::Deserialize;
+use serde_json::Value;
+
+const FILE: &str = include_str!("../../data/orders.jsonl");
+
+/// One event, as it is published.
+#[derive(Debug, Clone)]
+pub(super) struct Event {
+    /// What happened: `order.created`.
+    pub(super) kind: String,
+    /// Of the order, in euros.
+    pub(super) total: f64,
+    pub(super) message: Message,
+}
+
+/// A line of the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    data: Value,
+    attributes: BTreeMap<String, Value>,
+    ordering_key: String,
+    deduplication_id: String,
+    correlation_id: String,
+    content_type: String,
+}
+
+/// All of them, in their order.
+pub(super) fn shipped() -> anyhow::Result<Vec<Event>> {
+    read(FILE)
+}
+
+fn read(text: &str) -> anyhow::Result<Vec<Event>> {
+    let event = |(number, line)| event(line).with_context(|| format!("the shipped events, line {}", number + 1));
+    text.lines().enumerate().map(event).collect()
+}
+
+fn event(text: &str) -> anyhow::Result<Event> {
+    let line: Line = serde_json::from_str(text)?;
+    let kind = line.attributes.get("type").and_then(Value::as_str).context("has no type")?.to_owned();
+    let total = line.attributes.get("total").and_then(Value::as_f64).context("has no total")?;
+    let mut message = Message::new(line.data.to_string())
+        .ordering_key(line.ordering_key)
+        .deduplication_id(line.deduplication_id)
+        .correlation_id(line.correlation_id)
+        .content_type(line.content_type);
+    for (name, value) in line.attributes {
+        message = match value {
+            Value::String(text) => message.attribute(name, text),
+            value => message.number(name, value.as_f64().context("an attribute is a text or a number")?),
+        };
+    }
+    Ok(Event { kind, total, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_thousand_events_of_several_types_and_many_customers_are_shipped() {
+        let events = shipped().unwrap();
+        assert_eq!(events.len(), 1_000);
+        let kinds: HashSet<_> = events.iter().map(|event| &event.kind).collect();
+        assert_eq!(kinds.len(), 7, "{kinds:?}");
+        let protos: Vec<_> = events.iter().map(|event| event.message.clone().into_proto()).collect();
+        let customers: HashSet<_> = protos.iter().map(|message| &message.ordering_key).collect();
+        assert!(customers.len() > 50);
+        let ids: HashSet<_> = protos.iter().map(|message| &message.deduplication_id).collect();
+        assert_eq!(ids.len(), 1_000);
+    }
+
+    #[test]
+    fn data_is_the_event_and_the_total_is_a_number_that_filters_see() {
+        let event = shipped().unwrap().remove(0);
+        let message = event.message.into_proto();
+        let data: Value = serde_json::from_slice(&message.data).unwrap();
+        assert_eq!((data["type"].as_str(), data["order"].as_str()), (Some("order.created"), Some("ord-00001")));
+        assert_eq!(message.correlation_id, "ord-00001");
+        assert_eq!(message.attributes["type"], "order.created");
+        let total = message.typed_attributes["total"].value.clone();
+        assert_eq!(total, Some(fanfare_client::proto::attribute_value::Value::Number(87.5)));
+    }
+
+    #[test]
+    fn a_line_that_is_none_is_named() {
+        let good = FILE.lines().next().unwrap();
+        assert_eq!(read(&format!("{good}\n{{}}")).unwrap_err().to_string(), "the shipped events, line 2");
+        assert!(read(&good.replace("\"type\":\"order.created\",\"country\"", "\"country\"")).is_err());
+    }
+}
