@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
 use fanfare_client::Message;
 use serde::Deserialize;
 use serde_json::Value;
@@ -32,19 +31,27 @@ struct Line {
 }
 
 /// All of them, in their order.
-pub(super) fn shipped() -> anyhow::Result<Vec<Event>> {
+pub(super) fn shipped() -> Result<Vec<Event>, Malformed> {
     read(FILE)
 }
 
-fn read(text: &str) -> anyhow::Result<Vec<Event>> {
-    let event = |(number, line)| event(line).with_context(|| format!("the shipped events, line {}", number + 1));
-    text.lines().enumerate().map(event).collect()
+/// A line of the file is not as it should be.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line} of the shipped events: {why}")]
+pub struct Malformed {
+    line: usize,
+    why: String,
 }
 
-fn event(text: &str) -> anyhow::Result<Event> {
-    let line: Line = serde_json::from_str(text)?;
-    let kind = line.attributes.get("type").and_then(Value::as_str).context("has no type")?.to_owned();
-    let total = line.attributes.get("total").and_then(Value::as_f64).context("has no total")?;
+fn read(text: &str) -> Result<Vec<Event>, Malformed> {
+    let numbered = (1..).zip(text.lines());
+    numbered.map(|(line, text)| event(text).map_err(|why| Malformed { line, why })).collect()
+}
+
+fn event(text: &str) -> Result<Event, String> {
+    let line: Line = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let kind = line.attributes.get("type").and_then(Value::as_str).ok_or("has no type")?.to_owned();
+    let total = line.attributes.get("total").and_then(Value::as_f64).ok_or("has no total")?;
     let mut message = Message::new(line.data.to_string())
         .ordering_key(line.ordering_key)
         .deduplication_id(line.deduplication_id)
@@ -53,7 +60,7 @@ fn event(text: &str) -> anyhow::Result<Event> {
     for (name, value) in line.attributes {
         message = match value {
             Value::String(text) => message.attribute(name, text),
-            value => message.number(name, value.as_f64().context("an attribute is a text or a number")?),
+            value => message.number(name, value.as_f64().ok_or("an attribute is a text or a number")?),
         };
     }
     Ok(Event { kind, total, message })
@@ -93,7 +100,8 @@ mod tests {
     #[test]
     fn a_line_that_is_none_is_named() {
         let good = FILE.lines().next().unwrap();
-        assert_eq!(read(&format!("{good}\n{{}}")).unwrap_err().to_string(), "the shipped events, line 2");
+        let error = read(&format!("{good}\n{{}}")).unwrap_err().to_string();
+        assert!(error.starts_with("line 2 of the shipped events: missing field"), "{error}");
         assert!(read(&good.replace("\"type\":\"order.created\",\"country\"", "\"country\"")).is_err());
     }
 }

@@ -31,6 +31,11 @@ impl Figures {
         }
         Ok(all)
     }
+
+    /// Whether its endpoint has consented and has a worker.
+    pub(super) fn is_served(&self) -> bool {
+        self.endpoint.starts_with("breaker")
+    }
 }
 
 impl From<GetSubscriptionStatsResponse> for Figures {

@@ -93,8 +93,8 @@ impl Role {
             message.attribute("type") == Some("order.payment_failed") && message.delivery_attempt() == 1;
         match self {
             Self::Billing if is_first_failed_payment => Outcome::Failed("the bank did not answer"),
-            Self::Mailer if is_down => Outcome::Failed("503, the mail server is down"),
-            Self::Mailer if is_poison(message) => Outcome::Failed("503, the template breaks on this one"),
+            Self::Mailer if is_down => Outcome::Failed("500, the mail server is down"),
+            Self::Mailer if is_poison(message) => Outcome::Failed("500, the template breaks on this one"),
             _ => Outcome::Taken,
         }
     }

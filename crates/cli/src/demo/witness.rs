@@ -104,6 +104,11 @@ impl Witness {
         }
     }
 
+    /// Different messages that a subscription took so far.
+    pub(super) fn delivered(&self, role: Role) -> u64 {
+        self.testimonies.lock()[role as usize].delivered()
+    }
+
     /// What was seen so far.
     pub(super) fn testimony(&self, role: Role) -> Testimony {
         self.testimonies.lock()[role as usize].clone()
