@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{self, ConfigError, Given, Loaded, Origin, Sources},
-    exit, push_worker, serve,
+    demo, exit, push_worker, serve,
 };
 
 /// A publish/subscribe broker: publish once, and every subscription gets its own durable queue of the message.
@@ -37,6 +37,8 @@ enum Command {
         #[command(flatten)]
         settings: WorkerSettings,
     },
+    /// See the main job at work: a broker, a thousand order events, four subscribers, and what goes wrong.
+    Demo(::cli::demo::Options),
     /// Print the effective configuration, and where each value came from.
     Config {
         #[command(flatten)]
@@ -143,6 +145,7 @@ fn given(key: &str, text: &str, flag: &str) -> Given {
 /// What `main` does.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Demo(options) => return demo::main(&options),
         Command::Config { template: true, .. } => print(config::TEMPLATE),
         Command::Config { settings, .. } => {
             settings.load().map_err(anyhow::Error::from).and_then(|loaded| print(&config::effective(&loaded)))

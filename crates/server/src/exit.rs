@@ -29,7 +29,8 @@ pub(crate) fn code(outcome: anyhow::Result<()>) -> ExitCode {
     ExitCode::from(number(&error))
 }
 
-fn number(error: &anyhow::Error) -> u8 {
+/// The code of what went wrong.
+pub(crate) fn number(error: &anyhow::Error) -> u8 {
     if error.is::<ConfigError>() || error.is::<push::RemoteError>() {
         return USAGE;
     }

@@ -4,7 +4,10 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-#[expect(clippy::disallowed_methods, reason = "a demo shows how long things take, and tokio's clock can be moved in tests")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a demo shows how long things take, and tokio's clock can be moved in tests"
+)]
 pub(super) fn now() -> Instant {
     Instant::now()
 }

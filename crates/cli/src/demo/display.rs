@@ -12,8 +12,7 @@ use super::{clock, figures::Figures, story::Role};
 
 /// Between two lines, where there is no terminal.
 const LINES: Duration = Duration::from_secs(1);
-const HEADER: &str =
-    "                                       delivered   retried   backlog   dead   endpoint";
+const HEADER: &str = "                                       delivered   retried   backlog   dead   endpoint";
 
 /// How far everything is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,8 +41,11 @@ impl Display {
 
     fn table(events: u64) -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
-        let style = |template| ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let publishing = all.add(ProgressBar::new(events).with_style(style("  publishing   {bar:40} {pos} of {len}")));
+        let style = |template| {
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+        };
+        let publishing =
+            all.add(ProgressBar::new(events).with_style(style("  publishing   {bar:40} {pos} of {len}")));
         let row = || all.add(ProgressBar::new_spinner().with_style(style("  {wide_msg}")));
         let rows: Vec<_> = (0..=Role::ALL.len()).map(|_| row()).collect();
         Self::Table { publishing, rows, all }
@@ -53,7 +55,8 @@ impl Display {
         match self {
             Self::Table { publishing, rows, .. } => {
                 publishing.set_position(progress.published);
-                let texts = std::iter::once(HEADER.to_owned()).chain((0..Role::ALL.len()).map(|at| row(progress, at)));
+                let texts = std::iter::once(HEADER.to_owned())
+                    .chain((0..Role::ALL.len()).map(|at| row(progress, at)));
                 rows.iter().zip(texts).for_each(|(bar, text)| bar.set_message(text));
             }
             Self::Lines { started, last } => {
@@ -97,7 +100,8 @@ fn line(elapsed: Duration, progress: &Progress) -> String {
             (figures.backlog, "waiting"),
             (figures.dead_lettered, "dead-lettered"),
         ];
-        let notes = notes.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        let notes =
+            notes.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
         let notes: Vec<_> = notes.chain(trouble(figures.endpoint)).collect();
         if !notes.is_empty() {
             line += &format!(" ({})", notes.join(", "));
@@ -118,8 +122,13 @@ mod tests {
         let mut progress = Progress { published: 40, delivered: [40, 3, 38, 0], ..Progress::default() };
         progress.figures[0].failed_attempts = 2;
         progress.figures[2] = Figures { backlog: 2, endpoint: "breaker closed", ..Figures::default() };
-        progress.figures[3] =
-            Figures { backlog: 39, dead_lettered: 1, failed_attempts: 7, endpoint: "breaker open", ..Figures::default() };
+        progress.figures[3] = Figures {
+            backlog: 39,
+            dead_lettered: 1,
+            failed_attempts: 7,
+            endpoint: "breaker open",
+            ..Figures::default()
+        };
         progress
     }
 

@@ -90,7 +90,10 @@ mod tests {
         let event = shipped().unwrap().remove(0);
         let message = event.message.into_proto();
         let data: Value = serde_json::from_slice(&message.data).unwrap();
-        assert_eq!((data["type"].as_str(), data["order"].as_str()), (Some("order.created"), Some("ord-00001")));
+        assert_eq!(
+            (data["type"].as_str(), data["order"].as_str()),
+            (Some("order.created"), Some("ord-00001"))
+        );
         assert_eq!(message.correlation_id, "ord-00001");
         assert_eq!(message.attributes["type"], "order.created");
         let total = message.typed_attributes["total"].value.clone();

@@ -163,7 +163,11 @@ async fn tell(
         return Ok(());
     }
     witness.be_loud();
-    say(&format!("The broker goes on serving at {}, and so do the subscribers.\n\n{}", place.grpc, next::text(place)))?;
+    say(&format!(
+        "The broker goes on serving at {}, and so do the subscribers.\n\n{}",
+        place.grpc,
+        next::text(place)
+    ))?;
     say("\nCtrl-C ends it.\n")?;
     Err(subscribers.failure().await)
 }
@@ -302,5 +306,8 @@ fn drawn(facts: &Facts, events: &[Event]) -> String {
     let id = poison.map(|message| message.correlation_id).unwrap_or_default();
     let branch = |account: &Account| Branch { role: account.role, consumer: account.consumer.clone() };
     let branches: Vec<_> = facts.accounts.iter().map(branch).collect();
-    format!("Where the messages with the correlation ID {id} went, and how long after being accepted:\n\n{}\n", tree::draw(&id, &branches))
+    format!(
+        "Where the messages with the correlation ID {id} went, and how long after being accepted:\n\n{}\n",
+        tree::draw(&id, &branches)
+    )
 }

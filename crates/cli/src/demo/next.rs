@@ -32,7 +32,8 @@ fn steps(place: &Place) -> [Step; 3] {
     let publish = format!(
         r#"{{"topic": "{TOPIC}", "messages": [{{"data": "{DATA}", "attributes": {{"type": "order.created"}}, "ordering_key": "cust-001", "correlation_id": "yours-1"}}]}}"#
     );
-    let subscribe = format!(r#"{{"name": "mine", "topic": "{TOPIC}", "start": {{"edge": "LOG_EDGE_EARLIEST"}}}}"#);
+    let subscribe =
+        format!(r#"{{"name": "mine", "topic": "{TOPIC}", "start": {{"edge": "LOG_EDGE_EARLIEST"}}}}"#);
     [
         Step {
             what: "Publish one more, and see here who gets it:",

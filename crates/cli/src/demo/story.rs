@@ -75,7 +75,10 @@ impl Role {
 
     /// Its settings; `endpoint` is where it is pushed to, if it is.
     pub(super) fn settings(self, endpoint: Option<String>) -> SubscriptionSettings {
-        let policy = format!(r#"{{"type": ["{}", "{}"], "total": [{{"numeric": [">=", {LARGE}]}}]}}"#, RISKY[0], RISKY[1]);
+        let policy = format!(
+            r#"{{"type": ["{}", "{}"], "total": [{{"numeric": [">=", {LARGE}]}}]}}"#,
+            RISKY[0], RISKY[1]
+        );
         SubscriptionSettings {
             ordered: self.is_ordered(),
             retry: Some(short_backoff()),

@@ -91,12 +91,21 @@ impl Account {
             format!("delivered, filtered out and dead-lettered are {sum}, published were {published}"),
         );
         let settled = delivered + dead_lettered;
-        require(settled == self.wanted, format!("{settled} are delivered or dead-lettered, of {} that it wants", self.wanted));
-        require(acked == delivered, format!("the broker counted {acked} acknowledged, the consumer took {delivered}"));
+        require(
+            settled == self.wanted,
+            format!("{settled} are delivered or dead-lettered, of {} that it wants", self.wanted),
+        );
+        require(
+            acked == delivered,
+            format!("the broker counted {acked} acknowledged, the consumer took {delivered}"),
+        );
         require(backlog == 0, format!("{backlog} are not settled"));
         require(lost == 0, format!("{lost} were dropped or expired"));
         let refused = self.consumer.refused;
-        require(failed_attempts >= refused, format!("the consumer failed {refused} attempts, the broker counted {failed_attempts}"));
+        require(
+            failed_attempts >= refused,
+            format!("the consumer failed {refused} attempts, the broker counted {failed_attempts}"),
+        );
         let disorder = self.consumer.disorder().filter(|_| self.role.is_ordered());
         require(disorder.is_none(), format!("order was broken, {}", disorder.unwrap_or_default()));
         complaints
@@ -171,9 +180,13 @@ mod tests {
     #[test]
     fn a_message_that_never_reached_its_consumer_is_noticed() {
         let lost = complaint(|facts| {
-            facts.accounts[0].consumer = testimony((1..=2).map(|sequence| seen("a", sequence, 1, Outcome::Taken)));
+            facts.accounts[0].consumer =
+                testimony((1..=2).map(|sequence| seen("a", sequence, 1, Outcome::Taken)));
         });
-        assert!(lost.contains("billing: delivered, filtered out and dead-lettered are 2, published were 3"), "{lost}");
+        assert!(
+            lost.contains("billing: delivered, filtered out and dead-lettered are 2, published were 3"),
+            "{lost}"
+        );
         assert!(lost.contains("the broker counted 3 acknowledged, the consumer took 2"), "{lost}");
     }
 
@@ -185,9 +198,13 @@ mod tests {
 
     #[test]
     fn what_is_not_settled_or_given_up_is_noticed() {
-        assert!(complaint(|facts| facts.accounts[0].broker.backlog = 1).contains("billing: 1 are not settled"));
+        assert!(
+            complaint(|facts| facts.accounts[0].broker.backlog = 1).contains("billing: 1 are not settled")
+        );
         assert!(complaint(|facts| facts.accounts[0].broker.lost = 1).contains("billing: 1 were dropped"));
-        assert!(complaint(|facts| facts.accounts[2].broker.failed_attempts = 1).contains("failed 2 attempts"));
+        assert!(
+            complaint(|facts| facts.accounts[2].broker.failed_attempts = 1).contains("failed 2 attempts")
+        );
     }
 
     #[test]

@@ -66,7 +66,11 @@ fn draw_attempts(tree: &mut String, trunk: &str, attempts: &Attempts<'_>) {
         for (index, seen) in seen.iter().enumerate() {
             let (fork, name) = if index == 0 { (fork, role.name()) } else { (bough, "") };
             let (attempt, after) = (seen.attempt, elapsed(seen.after));
-            let _ = writeln!(tree, "{trunk}{fork}{name:<10} attempt {attempt}  {after:>7}  {}", outcome(seen.outcome));
+            let _ = writeln!(
+                tree,
+                "{trunk}{fork}{name:<10} attempt {attempt}  {after:>7}  {}",
+                outcome(seen.outcome)
+            );
         }
         if seen.last().is_some_and(|last| last.outcome != Outcome::Taken) {
             let _ = writeln!(tree, "{trunk}{bough}{:<10} no further attempt: it is a dead letter", "");

@@ -79,7 +79,10 @@ impl Testimony {
             if let Some(before) = latest.insert(&seen.key, seen) {
                 let overtakes = seen.sequence > before.sequence && before.outcome != Outcome::Taken;
                 if seen.sequence < before.sequence || overtakes {
-                    return Some(format!("{}: {} came after {}", seen.key, seen.message_id, before.message_id));
+                    return Some(format!(
+                        "{}: {} came after {}",
+                        seen.key, seen.message_id, before.message_id
+                    ));
                 }
             }
         }
@@ -127,7 +130,8 @@ fn say(role: Role, seen: &Seen) {
         Outcome::Failed(why) => why,
     };
     let (name, Seen { kind, correlation_id, attempt, .. }) = (role.name(), seen);
-    let _ = writeln!(anstream::stdout(), "  {name:<10} {kind} of {correlation_id}, attempt {attempt}: {outcome}");
+    let _ =
+        writeln!(anstream::stdout(), "  {name:<10} {kind} of {correlation_id}, attempt {attempt}: {outcome}");
 }
 
 #[cfg(test)]
@@ -158,7 +162,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_message_that_comes_twice_is_delivered_once() {
-        let twice = [seen("a", 1, 1, FAILED), seen("a", 1, 2, Outcome::Taken), seen("a", 1, 2, Outcome::Taken)];
+        let twice =
+            [seen("a", 1, 1, FAILED), seen("a", 1, 2, Outcome::Taken), seen("a", 1, 2, Outcome::Taken)];
         let testimony = testimony(twice);
         assert_eq!((testimony.delivered(), testimony.refused, testimony.keys()), (1, 1, 1));
     }
@@ -176,7 +181,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_message_that_overtakes_a_failed_one_of_its_key_is_found() {
-        let broken = [seen("a", 1, 1, FAILED), seen("a", 3, 1, Outcome::Taken), seen("a", 1, 2, Outcome::Taken)];
+        let broken =
+            [seen("a", 1, 1, FAILED), seen("a", 3, 1, Outcome::Taken), seen("a", 1, 2, Outcome::Taken)];
         assert_eq!(testimony(broken).disorder().as_deref(), Some("a: m3 came after m1"));
     }
 
