@@ -14,7 +14,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod broker;
 pub mod checker;
 pub mod endpoints;
 pub mod history;
 pub mod simulation;
+
+pub use broker::Broker;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
+mod broker;
 mod checker;
 mod endpoints;
 mod simulation;
