@@ -51,6 +51,9 @@ pub(super) fn structured(
     message: &mut v1::Message,
 ) -> Result<(), Unreadable> {
     let event: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body).map_err(|_| UNREADABLE)?;
+    if !event.contains_key("id") {
+        return Err(Unreadable::Id);
+    }
     for own in [
         &mut message.ordering_key,
         &mut message.correlation_id,
