@@ -14,8 +14,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{events::Event, story::TOPIC};
 
-/// So many at a time, and the time from one time to the next: 200 a second.
-const STEP: usize = 20;
+/// So many at a time, and the time from one time to the next: 150 a second.
+const STEP: usize = 15;
 const PACE: Duration = Duration::from_millis(100);
 
 /// What the broker answered.
