@@ -3,7 +3,7 @@
 
     python3 tests/data/make_orders.py > crates/cli/data/orders.jsonl
 
-The same bytes every time. A message's `data` is the event; what a subscriber may want to filter by is in its attributes too, the total as a
+The same bytes every time. A message's data is the event as JSON; what a subscriber may want to filter by is in its attributes too, the total as a
 number; the ordering key is the customer, the correlation ID the order. `requests.py` makes requests of PublishStream of it.
 """
 
@@ -60,7 +60,7 @@ def event_of(order, number, when):
 def message_of(event, country):
     """One line of the file."""
     return {
-        "data": event,
+        "json": event,
         "attributes": {"type": event["type"], "country": country, "total": event["total_cents"] / 100},
         "ordering_key": event["customer"],
         "deduplication_id": event["id"],

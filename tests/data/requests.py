@@ -3,7 +3,7 @@
 
     python3 tests/data/requests.py TOPIC < crates/cli/data/orders.jsonl
 
-`data` becomes base64, as that form has bytes, and attributes that are numbers become typed ones.
+The JSON becomes base64, as that form has bytes, and attributes that are numbers become typed ones.
 """
 
 import base64
@@ -13,7 +13,7 @@ import sys
 
 def request_of(topic, message):
     """One request with one message."""
-    data = json.dumps(message["data"], ensure_ascii=False, separators=(",", ":"))
+    data = json.dumps(message["json"], ensure_ascii=False, separators=(",", ":"))
     attributes = message["attributes"].items()
     numbers = {name: {"number": value} for name, value in attributes if not isinstance(value, str)}
     rest = {name: message[name] for name in ("ordering_key", "deduplication_id", "correlation_id", "content_type")}

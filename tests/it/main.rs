@@ -12,6 +12,7 @@
 mod bad_input;
 mod consume;
 mod crash;
+mod demo;
 mod disk_fault;
 mod disk_full;
 mod filters;

@@ -56,6 +56,7 @@ async fn play(options: &Options, directory: &Directory) -> anyhow::Result<()> {
         http: listeners.http.local_addr()?,
         data: directory.data(),
         log: directory.log(),
+        program: quoted(std::env::args().next().as_deref().unwrap_or("fanfare")),
     };
     let stop = CancellationToken::new();
     let mut broker = tokio::spawn(run(listeners, config, stop.clone().cancelled_owned()));
@@ -69,6 +70,15 @@ async fn play(options: &Options, directory: &Directory) -> anyhow::Result<()> {
     stop.cancel();
     broker.await??;
     Ok(played?)
+}
+
+/// As a shell takes it.
+fn quoted(program: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    match program.chars().all(is_plain) {
+        true => program.to_owned(),
+        false => format!("'{}'", program.replace('\'', r"'\''")),
+    }
 }
 
 /// The defaults, but for the directory and the two ports that may be pushed to.
@@ -149,7 +159,10 @@ impl Directory {
     fn leave(self, was_good: bool) -> io::Result<()> {
         let mut output = io::stderr();
         match self {
-            Self::Temporary(directory) if was_good => directory.close(),
+            Self::Temporary(directory) if was_good => {
+                directory.close()?;
+                writeln!(output, "The broker has ended, and its data are removed.")
+            }
             Self::Temporary(directory) => {
                 writeln!(output, "The log and the data stay in {}.", directory.keep().display())
             }
@@ -186,6 +199,12 @@ mod tests {
         assert_ne!(other.local_addr().unwrap(), usual);
         drop(taken);
         assert_eq!(usual_or_free("listen", usual).await.unwrap().local_addr().unwrap(), usual);
+    }
+
+    #[test]
+    fn a_program_with_spaces_in_its_path_can_be_pasted() {
+        assert_eq!(quoted("target/release/fanfare"), "target/release/fanfare");
+        assert_eq!(quoted("/my tools/it's/fanfare"), r"'/my tools/it'\''s/fanfare'");
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! The order events that the binary carries: `data/orders.jsonl`, a message a line, as `tests/data/make_orders.py` writes it.
+//! The order events that the binary carries: `data/orders.jsonl`, lines as `fanfare publish --json-lines` takes them, which
+//! `tests/data/make_orders.py` writes.
 
 use std::collections::BTreeMap;
 
 use fanfare_client::Message;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 const FILE: &str = include_str!("../../data/orders.jsonl");
 
@@ -22,7 +23,7 @@ pub(super) struct Event {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
-    data: Value,
+    json: Box<RawValue>,
     attributes: BTreeMap<String, Value>,
     ordering_key: String,
     deduplication_id: String,
@@ -52,7 +53,7 @@ fn event(text: &str) -> Result<Event, String> {
     let line: Line = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let kind = line.attributes.get("type").and_then(Value::as_str).ok_or("has no type")?.to_owned();
     let total = line.attributes.get("total").and_then(Value::as_f64).ok_or("has no total")?;
-    let mut message = Message::new(line.data.to_string())
+    let mut message = Message::new(String::from(Box::<str>::from(line.json)))
         .ordering_key(line.ordering_key)
         .deduplication_id(line.deduplication_id)
         .correlation_id(line.correlation_id)

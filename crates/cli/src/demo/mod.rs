@@ -82,6 +82,8 @@ pub struct Place {
     pub data: PathBuf,
     /// Where its log lines go.
     pub log: PathBuf,
+    /// This program, as it was called.
+    pub program: String,
 }
 
 /// Why it did not end as it should.
@@ -195,7 +197,7 @@ fn say(text: &str) -> io::Result<()> {
 }
 
 fn welcome(place: &Place) -> String {
-    let Place { grpc, http, data, log } = place;
+    let Place { grpc, http, data, log, .. } = place;
     format!(
         "\
 A broker is starting in this process: gRPC on {grpc}, metrics on http://{http}/metrics,

@@ -4,54 +4,56 @@ use std::fmt::Write as _;
 
 use super::{Place, story::TOPIC};
 
-/// `{"order": "yours-1"}` in base64, as JSON has bytes.
-const DATA: &str = "eyJvcmRlciI6ICJ5b3Vycy0xIn0=";
-
-/// What can be done, and by which commands.
+/// What can be done, by `fanfare` and by any gRPC client.
 struct Step {
     what: &'static str,
-    commands: Vec<String>,
+    /// Behind the program's name.
+    fanfare: Vec<String>,
+    /// A request, and the method that it goes to.
+    grpcurl: (String, &'static str),
 }
 
 /// All of it, as it is printed.
 pub(super) fn text(place: &Place) -> String {
-    let mut text = String::new();
-    for Step { what, commands } in steps(place) {
-        let _ = writeln!(text, "  {what}");
-        for command in commands {
-            let _ = writeln!(text, "    {command}");
+    let Place { grpc, http, program, .. } = place;
+    let mut text = format!("In another terminal:\n\n  export FANFARE_ENDPOINT=http://{grpc}\n");
+    for Step { what, fanfare, grpcurl: (request, method) } in steps() {
+        let _ = writeln!(text, "\n  # {what}");
+        for arguments in fanfare {
+            let _ = writeln!(text, "  {program} {arguments}");
         }
+        let _ = writeln!(text, "  grpcurl -plaintext -d '{request}' {grpc} fanfare.v1.{method}");
     }
+    let _ = writeln!(text, "\n  # The broker's metrics.\n  curl http://{http}/metrics");
     text
 }
 
-fn steps(place: &Place) -> [Step; 3] {
-    let call = |request: &str, method: &str| {
-        format!("grpcurl -plaintext -d '{request}' {} fanfare.v1.{method}", place.grpc)
-    };
-    let publish = format!(
-        r#"{{"topic": "{TOPIC}", "messages": [{{"data": "{DATA}", "attributes": {{"type": "order.created"}}, "ordering_key": "cust-001", "correlation_id": "yours-1"}}]}}"#
-    );
-    let subscribe =
-        format!(r#"{{"name": "mine", "topic": "{TOPIC}", "start": {{"edge": "LOG_EDGE_EARLIEST"}}}}"#);
+fn steps() -> [Step; 3] {
+    // `{"order": "yours-2"}` in base64, as JSON has bytes.
+    let message = r#"{"data": "eyJvcmRlciI6ICJ5b3Vycy0yIn0=", "attributes": {"type": "order.created"}, "ordering_key": "cust-001", "correlation_id": "yours-2"}"#;
     [
         Step {
-            what: "Publish one more, and see here who gets it:",
-            commands: vec![call(&publish, "PublisherService/Publish")],
+            what: "Publish one more, and see here who gets it.",
+            fanfare: vec![format!(
+                r#"publish {TOPIC} '{{"order": "yours-1"}}' --attr type=order.created --key cust-001 --correlation-id yours-1"#
+            )],
+            grpcurl: (
+                format!(r#"{{"topic": "{TOPIC}", "messages": [{message}]}}"#),
+                "PublisherService/Publish",
+            ),
         },
         Step {
-            what: "Read all of it again with a subscription of your own, from the beginning of the log:",
-            commands: vec![
-                call(&subscribe, "SubscriptionService/CreateSubscription"),
-                call(r#"{"subscription": "mine", "max_messages": 3}"#, "SubscriberService/Pull"),
+            what: "Read everything again, with a subscription of your own from the beginning of the log.",
+            fanfare: vec![
+                format!("sub create mine --topic {TOPIC} --from earliest"),
+                "pull mine --ack".to_owned(),
             ],
+            grpcurl: (r#"{"subscription": "mine", "max_messages": 2}"#.to_owned(), "SubscriberService/Pull"),
         },
         Step {
-            what: "See a subscription's figures, and the broker's metrics:",
-            commands: vec![
-                call(r#"{"name": "mailer"}"#, "AdminService/GetSubscriptionStats"),
-                format!("curl http://{}/metrics", place.http),
-            ],
+            what: "See a subscription in figures.",
+            fanfare: vec!["stats sub mailer".to_owned()],
+            grpcurl: (r#"{"name": "mailer"}"#.to_owned(), "AdminService/GetSubscriptionStats"),
         },
     ]
 }

@@ -14,9 +14,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{events::Event, story::TOPIC};
 
-/// So many at a time, and the time from one time to the next: 150 a second.
+/// So many at a time, and the time from one time to the next: 100 a second.
 const STEP: usize = 15;
-const PACE: Duration = Duration::from_millis(100);
+const PACE: Duration = Duration::from_millis(150);
 
 /// What the broker answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

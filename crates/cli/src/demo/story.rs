@@ -17,7 +17,7 @@ pub(super) const TOPIC: &str = "orders";
 /// The event that the mailer refuses each time.
 pub(super) const POISON: &str = "evt-00397";
 /// How long the mailer fails, from the first message on.
-pub(super) const OUTAGE: Duration = Duration::from_secs(4);
+pub(super) const OUTAGE: Duration = Duration::from_secs(5);
 /// What a fraud check looks at, in euros.
 const LARGE: f64 = 200.0;
 /// Types that it looks at.
