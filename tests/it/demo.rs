@@ -152,7 +152,7 @@ async fn it_goes_on_serving_the_commands_that_it_prints_work_and_an_interrupt_en
     let commands = demo.commands();
     assert!(commands.matches("grpcurl ").count() >= 3 && commands.contains("/metrics"), "{commands}");
     let printed = paste(&commands);
-    for expected in ["order.created", "\"deadLetters\": \"1\"", "fanfare_messages_published_total"] {
+    for expected in ["order.created", "\"deadLetters\": \"1\"", "fanfare_topic_messages_published_total"] {
         assert!(printed.contains(expected), "{expected}: {printed}");
     }
     for correlation_id in ["yours-1", "yours-2"] {
