@@ -73,7 +73,9 @@ pub struct Confirmation {
 #[non_exhaustive]
 pub enum EndpointError {
     /// A signing secret is malformed.
-    #[error("a signing secret must be whsec_ and the base64 of 24 to 64 bytes, or whpk_ and that of an Ed25519 public key: {0}")]
+    #[error(
+        "a signing secret must be whsec_ and the base64 of 24 to 64 bytes, or whpk_ and that of an Ed25519 public key: {0}"
+    )]
     Secret(String),
 }
 
