@@ -147,6 +147,11 @@ impl Broker {
         background::run_due(&self.inner.shared).await
     }
 
+    /// When the background has something to do next, as far as it is known now. For tests that move the clock.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.inner.shared.deadlines.next()
+    }
+
     /// Does a round of upkeep at once: retention, checkpoints, unused subscriptions.
     pub async fn run_upkeep(&self) {
         background::run_upkeep(&self.inner).await;

@@ -135,7 +135,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Until one try of a unary call counts as failed. Default: 30 s.
+    /// Until one try of a unary call counts as failed, and a publisher's stream that owes an answer and gives none. Default: 30 s.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.transport.request_timeout = timeout;
         self

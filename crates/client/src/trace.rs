@@ -3,6 +3,8 @@
 use fanfare_proto::v1;
 use tracing::Span;
 
+use crate::ServerError;
+
 /// Puts the current span's context into a message that has none.
 pub(crate) fn inject(message: &mut v1::NewMessage) {
     #[cfg(feature = "opentelemetry")]
@@ -11,6 +13,32 @@ pub(crate) fn inject(message: &mut v1::NewMessage) {
     }
     #[cfg(not(feature = "opentelemetry"))]
     let _ = message;
+}
+
+/// The span of one request that publishes messages, from sending it to its answer. The messages' own traces are those of their publishers.
+pub(crate) fn send_span(topic: &str, messages: usize) -> Span {
+    tracing::info_span!(
+        parent: None,
+        "send",
+        otel.name = format!("send {topic}"),
+        otel.kind = "producer",
+        messaging.system = "fanfare",
+        messaging.operation.name = "send",
+        messaging.operation.r#type = "send",
+        messaging.destination.name = topic,
+        messaging.batch.message_count = messages,
+        otel.status_code = tracing::field::Empty,
+        error.r#type = tracing::field::Empty,
+    )
+}
+
+/// Marks a span as that of something which failed.
+pub(crate) fn failed(span: &Span, error: &ServerError) {
+    let kind = match error.reason() {
+        "" => format!("{:?}", error.code()),
+        reason => reason.to_owned(),
+    };
+    span.record("otel.status_code", "ERROR").record("error.type", kind);
 }
 
 /// The span in which a message is handled: a span of its own, linked to the one that published the message.

@@ -124,6 +124,11 @@ impl Lines {
         self.0.retry
     }
 
+    /// Until one try counts as failed.
+    pub(crate) fn request_timeout(&self) -> std::time::Duration {
+        self.0.request_timeout
+    }
+
     /// A request with the token.
     pub(crate) fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);

@@ -1,7 +1,18 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::Publisher;
-use crate::{RetryPolicy, connect::Lines};
+use tokio::sync::watch;
+
+use super::{
+    Handle, Publisher,
+    batch::BatchLimits,
+    ids::{CorrelationIds, DeduplicationIds},
+    inbox::Inbox,
+    room::Room,
+    shared::Shared,
+    state::State,
+    task::{Line, Task, Way},
+};
+use crate::{RetryPolicy, connect::Lines, retry::Backoff};
 
 /// What happens to a message for which there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,14 +98,44 @@ impl PublisherBuilder {
         self
     }
 
-    /// How long a message is tried. Default: 60 s; see [`RetryPolicy`].
+    /// How long a message is tried, from when it was taken. Default: 60 s; see [`RetryPolicy`].
+    ///
+    /// A try ends when its stream breaks, is refused, or answers nothing for
+    /// [`ClientBuilder::request_timeout`](crate::ClientBuilder::request_timeout). A message for which the next one would be too late is given up.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
     }
 
     /// The publisher. Must be called in a tokio runtime, in which its task runs.
+    ///
+    /// # Panics
+    /// If there is no runtime.
     pub fn build(self) -> Publisher {
-        Publisher { lines: self.lines }
+        let ids = self.deduplicate.then(DeduplicationIds::random).flatten();
+        let room = Room::new(self.max_outstanding_messages, self.max_outstanding_bytes);
+        let shared = Arc::new(Shared::new(Inbox::new(room, ids)));
+        let (tell, settled_below) = watch::channel(0);
+        let handle = Handle {
+            shared: shared.clone(),
+            settled_below,
+            correlation_ids: CorrelationIds::random(),
+            on_full: self.on_full,
+            deduplicate: self.deduplicate,
+        };
+        tokio::spawn(self.task(shared, tell).run());
+        Publisher(Arc::new(handle))
+    }
+
+    fn task(self, shared: Arc<Shared>, settled_below: watch::Sender<u64>) -> Task {
+        let Self { batch_messages: messages, batch_bytes: bytes, batch_delay: delay, .. } = self;
+        Task {
+            shared,
+            state: State::new(BatchLimits { messages, bytes, delay }, self.retry.within),
+            line: Line::Closed,
+            backoff: Backoff::new(self.retry),
+            settled_below,
+            way: Way { patience: self.lines.request_timeout(), lines: self.lines, topic: self.topic },
+        }
     }
 }

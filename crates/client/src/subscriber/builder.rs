@@ -87,7 +87,7 @@ impl SubscriberBuilder {
 
     /// The messages, one after the other. Must be called in a tokio runtime, in which its task runs.
     pub fn messages(self) -> MessageStream {
-        todo!()
+        MessageStream::start(self)
     }
 
     /// Hands each message to a handler, several at a time; await the answer to consume.
@@ -110,7 +110,6 @@ impl SubscriberBuilder {
         F: Future + Send + 'static,
         F::Output: Into<Verdict>,
     {
-        let _ = handler;
-        todo!()
+        Run::new(self, handler)
     }
 }

@@ -11,12 +11,19 @@
 //!   parallel.
 //! - At most [`SubscriberBuilder::max_outstanding_messages`] and `_bytes` are held.
 
+mod book;
 mod builder;
 mod delivery;
+mod drain;
 mod error;
+mod leases;
+mod outbox;
 mod run;
+mod session;
 mod settler;
+mod settling;
 mod stream;
+mod transport;
 
 pub use builder::{OnShutdown, SubscriberBuilder};
 pub use delivery::{AckHandle, Delivery, Settled};

@@ -83,10 +83,7 @@ impl Settler {
     /// # Errors
     /// [`SettleError`].
     pub async fn ack(&self, ack_ids: Vec<String>) -> Result<Vec<SettleOutcome>, SettleError> {
-        let request = v1::AcknowledgeRequest { subscription: self.subscription.clone(), ack_ids };
-        let call = async |channel, request| client(channel).acknowledge(request).await;
-        let answer = self.lines.call(Repeat::Safe, request, call).await?;
-        Ok(answer.results.into_iter().map(outcome).collect())
+        Ok(self.acknowledge(ack_ids).await?.into_iter().map(outcome).collect())
     }
 
     /// Gives messages back as failed; they come again after `delay`, or as the subscription's retry policy says.
@@ -98,11 +95,8 @@ impl Settler {
         ack_ids: Vec<String>,
         delay: Option<Duration>,
     ) -> Result<Vec<SettleOutcome>, SettleError> {
-        let subscription = self.subscription.clone();
-        let request = v1::NackRequest { subscription, ack_ids, delay: delay.map(duration) };
-        let call = async |channel, request| client(channel).nack(request).await;
-        let answer = self.lines.call(Repeat::Safe, request, call).await?;
-        Ok(answer.results.into_iter().map(outcome).collect())
+        let results = self.give_back(ack_ids, delay.map(duration)).await?;
+        Ok(results.into_iter().map(outcome).collect())
     }
 
     /// Moves the end of leases to so long from now, or by the subscription's `ack_deadline`.
@@ -114,15 +108,42 @@ impl Settler {
         ack_ids: Vec<String>,
         lease: Option<Duration>,
     ) -> Result<Vec<SettleOutcome>, SettleError> {
-        let subscription = self.subscription.clone();
-        let request = v1::ExtendLeaseRequest { subscription, ack_ids, ack_deadline: lease.map(duration) };
-        let call = async |channel, request| client(channel).extend_lease(request).await;
-        let answer = self.lines.call(Repeat::Safe, request, call).await?;
         let outcome = |result: v1::ExtendResult| {
             let settled = settled(result.outcome());
             SettleOutcome { ack_id: result.ack_id, result: settled }
         };
-        Ok(answer.results.into_iter().map(outcome).collect())
+        let results = self.extend_by(ack_ids, lease.map(duration)).await?;
+        Ok(results.into_iter().map(outcome).collect())
+    }
+
+    pub(super) async fn acknowledge(
+        &self,
+        ack_ids: Vec<String>,
+    ) -> Result<Vec<v1::SettleResult>, ServerError> {
+        let request = v1::AcknowledgeRequest { subscription: self.subscription.clone(), ack_ids };
+        let call = async |channel, request| client(channel).acknowledge(request).await;
+        Ok(self.lines.call(Repeat::Safe, request, call).await?.results)
+    }
+
+    pub(super) async fn give_back(
+        &self,
+        ack_ids: Vec<String>,
+        delay: Option<prost_types::Duration>,
+    ) -> Result<Vec<v1::SettleResult>, ServerError> {
+        let request = v1::NackRequest { subscription: self.subscription.clone(), ack_ids, delay };
+        let call = async |channel, request| client(channel).nack(request).await;
+        Ok(self.lines.call(Repeat::Safe, request, call).await?.results)
+    }
+
+    pub(super) async fn extend_by(
+        &self,
+        ack_ids: Vec<String>,
+        ack_deadline: Option<prost_types::Duration>,
+    ) -> Result<Vec<v1::ExtendResult>, ServerError> {
+        let subscription = self.subscription.clone();
+        let request = v1::ExtendLeaseRequest { subscription, ack_ids, ack_deadline };
+        let call = async |channel, request| client(channel).extend_lease(request).await;
+        Ok(self.lines.call(Repeat::Safe, request, call).await?.results)
     }
 }
 

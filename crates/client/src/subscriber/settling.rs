@@ -1,0 +1,247 @@
+//! Settlements until the broker has confirmed them. Pure; time comes in as an argument.
+//!
+//! A settlement waits, is sent, and is concluded by its result, which comes in the order of the requests. A broken connection makes it wait
+//! again, under the same ack ID; one that has been made already by then counts as made.
+//!
+//! # The message is delivered again meanwhile
+//!
+//! - If it is to be acknowledged, it is acknowledged under the new ack ID: it was handled. An acknowledgement that comes too late waits
+//!   [`GRACE`] for that before it fails, since a broker that was restarted delivers again what was held.
+//! - If it is to be given back, and that was sent on the same connection, or was sent on an earlier one and an attempt was counted since, then it
+//!   has been given back, and this is its next delivery. Otherwise it is given back under the new ack ID.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    time::Duration,
+};
+
+use fanfare_proto::v1;
+use tokio::time::Instant;
+
+use super::{
+    AckError, Verdict,
+    leases::{Lease, Ticket},
+    outbox::Waiter,
+    settler::settled,
+};
+use crate::message::duration;
+
+/// How long an acknowledgement whose lease was lost waits for the message to be delivered here again.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
+/// Acknowledgements that wait for that, at most; further ones fail at once.
+const LOST: usize = 10_000;
+
+/// The broker answers something that was not asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct OutOfStep;
+
+/// Whether a delivery is of a message that is being settled.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Redelivery {
+    /// It is not, or not any more: the delivery is a new one.
+    No,
+    /// It is, and is settled under the new ack ID.
+    Taken,
+}
+
+/// A part of a request.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Batch {
+    pub(super) acks: Vec<String>,
+    pub(super) nacks: Vec<v1::StreamNack>,
+    pub(super) count: usize,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Settling {
+    unsettled: HashMap<u64, Unsettled>,
+    waiting: VecDeque<Ticket>,
+    acks: VecDeque<Sent>,
+    nacks: VecDeque<Sent>,
+    lost: VecDeque<(Instant, Ticket)>,
+    sends: u64,
+}
+
+#[derive(Debug)]
+struct Unsettled {
+    lease: Lease,
+    verdict: Verdict,
+    waiter: Option<Waiter>,
+    stage: Stage,
+    /// An earlier connection may have carried it.
+    is_resent: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    /// By this send.
+    Sent(u64),
+    /// The lease was lost; the message may be delivered here again.
+    Lost,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    ticket: Ticket,
+    send: u64,
+}
+
+impl Unsettled {
+    fn conclude(self, result: Result<(), AckError>) {
+        if let Some(waiter) = self.waiter {
+            // Nobody may want to know.
+            _ = waiter.send(result);
+        }
+    }
+}
+
+impl Settling {
+    pub(super) fn is_empty(&self) -> bool {
+        self.unsettled.is_empty()
+    }
+
+    /// Whether something is to be sent.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    pub(super) fn add(&mut self, lease: Lease, verdict: Verdict, waiter: Option<Waiter>) {
+        let ticket = lease.ticket;
+        let unsettled = Unsettled { lease, verdict, waiter, stage: Stage::Waiting, is_resent: false };
+        self.unsettled.insert(ticket.sequence, unsettled);
+        self.waiting.push_back(ticket);
+    }
+
+    /// Takes what waits, at most so many; counts as sent.
+    pub(super) fn take(&mut self, most: usize) -> Batch {
+        self.sends += 1;
+        let (mut batch, mut nacks) = (Batch::default(), BTreeMap::<_, Vec<_>>::new());
+        while batch.count < most
+            && let Some(ticket) = self.waiting.pop_front()
+        {
+            let Some(unsettled) = self.unsettled.get_mut(&ticket.sequence) else { continue };
+            if unsettled.lease.ticket != ticket || unsettled.stage != Stage::Waiting {
+                continue;
+            }
+            unsettled.stage = Stage::Sent(self.sends);
+            batch.count += 1;
+            let (ack_id, sent) = (unsettled.lease.ack_id.clone(), Sent { ticket, send: self.sends });
+            match unsettled.verdict {
+                Verdict::Ack => {
+                    batch.acks.push(ack_id);
+                    self.acks.push_back(sent);
+                }
+                Verdict::Nack => nacks.entry(None).or_default().push((ack_id, sent)),
+                Verdict::NackAfter(delay) => nacks.entry(Some(delay)).or_default().push((ack_id, sent)),
+            }
+        }
+        for (delay, deliveries) in nacks {
+            let (ack_ids, sent): (Vec<_>, Vec<_>) = deliveries.into_iter().unzip();
+            self.nacks.extend(sent);
+            batch.nacks.push(v1::StreamNack { ack_ids, delay: delay.map(duration) });
+        }
+        batch
+    }
+
+    /// The results of acknowledgements, in the order in which they were sent.
+    pub(super) fn acked(&mut self, now: Instant, results: &[v1::SettleResult]) -> Result<(), OutOfStep> {
+        results.iter().try_for_each(|result| {
+            let sent = self.acks.pop_front().ok_or(OutOfStep)?;
+            self.result(now, sent, result)
+        })
+    }
+
+    /// Those of nacks.
+    pub(super) fn nacked(&mut self, now: Instant, results: &[v1::SettleResult]) -> Result<(), OutOfStep> {
+        results.iter().try_for_each(|result| {
+            let sent = self.nacks.pop_front().ok_or(OutOfStep)?;
+            self.result(now, sent, result)
+        })
+    }
+
+    fn result(&mut self, now: Instant, sent: Sent, result: &v1::SettleResult) -> Result<(), OutOfStep> {
+        let sequence = sent.ticket.sequence;
+        let Some(unsettled) = self.unsettled.get_mut(&sequence) else { return Ok(()) };
+        if unsettled.stage != Stage::Sent(sent.send) {
+            return Ok(());
+        }
+        if unsettled.lease.ack_id != result.ack_id {
+            return Err(OutOfStep);
+        }
+        let is_ack = unsettled.verdict == Verdict::Ack;
+        let outcome = match settled(result.outcome()) {
+            Err(AckError::AlreadySettled) if unsettled.is_resent => Ok(()),
+            // Made, so that its lease is over, or made by the lease's end.
+            Err(AckError::LeaseExpired) if unsettled.is_resent && !is_ack => Ok(()),
+            Err(AckError::LeaseExpired) if is_ack && self.lost.len() < LOST => {
+                unsettled.stage = Stage::Lost;
+                self.lost.push_back((now + GRACE, unsettled.lease.ticket));
+                return Ok(());
+            }
+            outcome => outcome,
+        };
+        self.conclude(sequence, outcome);
+        Ok(())
+    }
+
+    fn conclude(&mut self, sequence: u64, outcome: Result<(), AckError>) {
+        if let Some(unsettled) = self.unsettled.remove(&sequence) {
+            unsettled.conclude(outcome);
+        }
+    }
+
+    /// A message is delivered: see the module.
+    pub(super) fn redelivered(&mut self, delivery: &v1::ReceivedMessage) -> Redelivery {
+        let sequence = delivery.sequence;
+        let Some(unsettled) = self.unsettled.get_mut(&sequence) else { return Redelivery::No };
+        let is_counted = delivery.delivery_attempt > unsettled.lease.attempt;
+        let is_given_back = unsettled.verdict != Verdict::Ack
+            && (unsettled.stage != Stage::Waiting || (unsettled.is_resent && is_counted));
+        if is_given_back {
+            self.conclude(sequence, Ok(()));
+            return Redelivery::No;
+        }
+        unsettled.lease.ack_id.clone_from(&delivery.ack_id);
+        unsettled.lease.attempt = delivery.delivery_attempt;
+        if unsettled.stage != Stage::Waiting {
+            unsettled.stage = Stage::Waiting;
+            self.waiting.push_back(unsettled.lease.ticket);
+        }
+        Redelivery::Taken
+    }
+
+    /// What was sent and not confirmed is sent again, in its order, before all else.
+    pub(super) fn disconnected(&mut self) {
+        let mut sent: Vec<_> = self.acks.drain(..).chain(self.nacks.drain(..)).collect();
+        sent.sort_by_key(|sent| sent.send);
+        for Sent { ticket, send } in sent.into_iter().rev() {
+            let Some(unsettled) = self.unsettled.get_mut(&ticket.sequence) else { continue };
+            if unsettled.stage == Stage::Sent(send) {
+                unsettled.stage = Stage::Waiting;
+                unsettled.is_resent = true;
+                self.waiting.push_front(ticket);
+            }
+        }
+    }
+
+    /// When the next acknowledgement has waited long enough for its message to come again.
+    pub(super) fn next_lost(&self) -> Option<Instant> {
+        self.lost.front().map(|(until, _)| *until)
+    }
+
+    /// Those that have waited long enough fail.
+    pub(super) fn give_up(&mut self, now: Instant) {
+        while let Some((_, ticket)) = self.lost.pop_front_if(|(until, _)| *until <= now) {
+            let is_it =
+                |unsettled: &Unsettled| unsettled.lease.ticket == ticket && unsettled.stage == Stage::Lost;
+            if self.unsettled.get(&ticket.sequence).is_some_and(is_it) {
+                self.conclude(ticket.sequence, Err(AckError::LeaseExpired));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
