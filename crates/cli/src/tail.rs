@@ -116,7 +116,7 @@ async fn follow(command: &Tail, session: &Session, settler: &Settler) -> Result<
             // A connection that broke: what was pulled on it comes again.
             Err(SettleError::NoAnswer(error)) => {
                 session.out.note(&format!("connecting again: {error}"));
-                settler.pull(0.max(1), Duration::ZERO).await?
+                settler.pull(1, Duration::ZERO).await?
             }
             Err(error) => return Err(error.into()),
         };
