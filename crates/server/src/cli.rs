@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     config::{self, ConfigError, Given, Loaded, Origin, Sources},
@@ -47,6 +47,13 @@ enum Command {
         #[arg(long)]
         template: bool,
     },
+    #[command(flatten)]
+    Client(cli::Command),
+}
+
+/// The whole command line, with its commands in groups.
+fn whole() -> clap::Command {
+    cli::grouped(Cli::command())
 }
 
 /// Settings by flag. Each goes before the environment (FANFARE_*), which goes before the file.
@@ -144,7 +151,9 @@ fn given(key: &str, text: &str, flag: &str) -> Given {
 
 /// What `main` does.
 pub fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let matches = whole().get_matches();
+    let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
+    let outcome = match command {
         Command::Demo(options) => return demo::main(&options),
         Command::Config { template: true, .. } => print(config::TEMPLATE),
         Command::Config { settings, .. } => {
@@ -155,6 +164,7 @@ pub fn main() -> ExitCode {
             .load(token_file.as_deref())
             .map_err(anyhow::Error::from)
             .and_then(|loaded| push_worker(loaded, &broker)),
+        Command::Client(command) => cli::run(command, whole()).map_err(anyhow::Error::from),
     };
     exit::code(outcome)
 }

@@ -26,7 +26,10 @@ pub(crate) fn code(outcome: anyhow::Result<()>) -> ExitCode {
     } else {
         let _ = writeln!(io::stderr(), "fanfare: {error:#}");
     }
-    ExitCode::from(number(&error))
+    match error.downcast_ref::<cli::Error>() {
+        Some(error) => cli::code(error),
+        None => ExitCode::from(number(&error)),
+    }
 }
 
 /// The code of what went wrong.

@@ -1,5 +1,6 @@
-//! What tests stand on: a recorded history of what clients saw, a checker of what was promised, a seeded simulation of the broker, and
-//! push endpoints that misbehave.
+//! What tests stand on. For tests of programs that use Fanfare: a [`Broker`] in the test's process whose clock the test puts forward, a [`Proxy`]
+//! that breaks connections, and push [`endpoints`] that misbehave; begin with [`broker`]. For tests of Fanfare itself also a recorded history of
+//! what clients saw, a checker of what was promised, and a seeded simulation of the broker.
 //!
 //! # Invariants
 //!
@@ -10,7 +11,7 @@
 //! # Limits
 //!
 //! The simulation: one thread, one broker, one topic name at a time, a few subscriptions. Real processes and disks are another suite's; real
-//! sockets only has [`endpoints`], which says its own limits.
+//! sockets have only [`broker`], [`proxy`] and [`endpoints`], which say their own limits.
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +19,8 @@ pub mod broker;
 pub mod checker;
 pub mod endpoints;
 pub mod history;
+pub mod proxy;
 pub mod simulation;
 
 pub use broker::Broker;
+pub use proxy::{Direction, Proxy};

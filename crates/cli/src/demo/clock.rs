@@ -1,6 +1,4 @@
-//! The one place of the demo that reads the clock.
-
-use std::time::SystemTime;
+//! The one place of the demo that reads the monotonic clock.
 
 use tokio::time::Instant;
 
@@ -10,10 +8,4 @@ use tokio::time::Instant;
 )]
 pub(super) fn now() -> Instant {
     Instant::now()
-}
-
-/// By which the broker says when a message was accepted; it runs on the same machine.
-#[expect(clippy::disallowed_methods, reason = "what is compared is the broker's own wall clock")]
-pub(super) fn wall() -> SystemTime {
-    SystemTime::now()
 }

@@ -62,6 +62,9 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// What can be chosen.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(after_help = "Examples:
+  fanfare demo
+  fanfare demo --data-dir demo --exit")]
 pub struct Options {
     /// Keep the broker's data and log in this directory, which must be new or empty. Default: a temporary one, removed at the end.
     #[arg(long, value_name = "DIR")]

@@ -9,10 +9,8 @@ use std::{
 use fanfare_client::ReceivedMessage;
 use parking_lot::Mutex;
 
-use super::{
-    clock,
-    story::{Outcome, Role},
-};
+use super::story::{Outcome, Role};
+use crate::clock;
 
 /// One attempt of one message at one subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +37,7 @@ impl Seen {
             key: message.ordering_key().to_owned(),
             sequence: message.sequence(),
             attempt: message.delivery_attempt(),
-            after: clock::wall().duration_since(message.publish_time()).unwrap_or_default(),
+            after: clock::since(message.publish_time()),
             outcome,
         }
     }

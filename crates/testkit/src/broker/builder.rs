@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use journal::{MemoryJournal, memory};
 
@@ -14,6 +14,7 @@ pub struct Builder {
     push_enabled: bool,
     trusted_hosts: Vec<String>,
     worker_token: Option<String>,
+    patience: Duration,
 }
 
 impl Default for Builder {
@@ -25,6 +26,7 @@ impl Default for Builder {
             push_enabled: true,
             trusted_hosts: Vec::new(),
             worker_token: None,
+            patience: Duration::from_secs(10),
         }
     }
 }
@@ -61,6 +63,12 @@ impl Builder {
         self
     }
 
+    /// The longest that a test waits for something of this broker, in real time. Default: 10 s.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Starts it; when this returns, it serves.
     ///
     /// # Panics
@@ -79,7 +87,7 @@ impl Builder {
             worker_token: self.worker_token,
         };
         let host = Some(start(&port, &parts).await);
-        Broker { port, parts, host }
+        Broker { port, parts, host, patience: self.patience }
     }
 
     /// Webhooks of tests are on loopback, without TLS if they like.

@@ -1,13 +1,109 @@
-//! A broker for tests of programs that use Fanfare: in this process, in memory, on a port of its own, with a clock that the test puts forward.
+//! Testing your service: a broker in the test's process, in memory, on a port of its own, with a clock that the test puts forward.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use fanfare_client::{Message, proto::SubscriptionSettings};
+//! use fanfare_testkit::Broker;
+//!
+//! let broker = Broker::start().await;
+//! let client = broker.client();
+//! client.topics().create("orders").await?;
+//! let settings = SubscriptionSettings { max_attempts: Some(3), ..SubscriptionSettings::default() };
+//! client.subscriptions().create("billing", "orders").settings(settings).await?;
+//!
+//! // The service under test: it takes orders, and cannot take this one.
+//! let service = client.subscriber("billing").run(|message| async move {
+//!     match message.text() {
+//!         Some("poison") => Err("that is no order"),
+//!         _ => Ok(()),
+//!     }
+//! });
+//! let service = tokio::spawn(service.forever());
+//!
+//! let orders = client.publisher("orders").build();
+//! let (good, poison) = (orders.publish(Message::new("order 4711")), orders.publish(Message::new("poison")));
+//! good.await?;
+//! poison.await?;
+//!
+//! // The good one is acknowledged at once. The other has failed, and waits: time stands still.
+//! let billing = broker.subscription("billing");
+//! billing.wait_until("tried once", |figures| figures.acked == 1 && figures.backing_off == 1).await;
+//!
+//! // In an hour it is tried twice more, and then dead-lettered. It takes milliseconds.
+//! broker.advance(Duration::from_secs(3_600)).await;
+//! let figures = billing.wait_until_settled().await;
+//! assert_eq!((figures.acked, figures.failed_attempts, figures.dead_letters), (1, 3, 1));
+//! # service.abort();
+//! # Ok(()) }
+//! ```
+//!
+//! # What is real, and what is not
+//!
+//! The broker is the real one: its gRPC port, its queues, its push worker; its storage is memory, which lasts as long as the [`Broker`].
+//! [`restart`](Broker::restart) is what a crash is: connections break, leases end, what was stored is there. A [`Proxy`](crate::Proxy) between
+//! client and broker breaks connections at any byte.
+//!
+//! # Time
+//!
+//! The broker's time [stands still](Pace::Still) until [`advance`](Broker::advance) puts it forward; leases, delays, waits between attempts,
+//! deduplication windows, time-outs of pushes and breakers follow it. Its clients' time is the test's: a client extends the leases of what it is
+//! handling by its own clock, so a lease ends when the broker's clock goes on past it within an instant of the test's.
+//!
+//! A pull that waits for messages ends when they come or the clock is put forward. If the service under test needs waits to end by themselves,
+//! choose [`Pace::Real`]: time passes as everywhere else, and can be put forward too.
+//!
+//! The clock starts at the machine's time, so that what the broker signs is good for those who look at the time; after an hour of `advance` it
+//! is of another hour.
+//!
+//! # Pushes
+//!
+//! Endpoints on loopback may be pushed to, with and without TLS; [`endpoints`](crate::endpoints) that fail on demand are in this crate:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use std::time::Duration;
+//! # use fanfare_client::{Message, proto::{PushConfig, SubscriptionSettings}};
+//! use fanfare_testkit::{Broker, broker::AttemptClass, endpoints::{Behaviour, Endpoint, Reply}};
+//!
+//! # let broker = Broker::start().await;
+//! # let client = broker.client();
+//! # client.topics().create("orders").await?;
+//! let endpoint = Endpoint::start(Behaviour::fail_first(2, Reply::status(500)));
+//! let push = PushConfig { endpoint: endpoint.url("/hook"), ..PushConfig::default() };
+//! let settings = SubscriptionSettings { push: Some(push), ..SubscriptionSettings::default() };
+//! client.subscriptions().create("hook", "orders").settings(settings).await?;
+//!
+//! let published = client.publisher("orders").build().publish(Message::new("order 4711")).await?;
+//! endpoint.wait_for(1).await;
+//! broker.advance(Duration::from_secs(60)).await;
+//! broker.subscription("hook").wait_until_settled().await;
+//! let attempts = broker.subscription("hook").attempts(&published.message_id).await;
+//! let came_to: Vec<_> = attempts.iter().map(|attempt| attempt.class).collect();
+//! assert_eq!(came_to, [AttemptClass::Retryable, AttemptClass::Retryable, AttemptClass::Ok]);
+//! # Ok(()) }
+//! ```
+//!
+//! # Invariants
+//!
+//! - A wait takes 10 s of real time at most ([`Builder::patience`]), and says what it found instead.
+//! - Brokers of one process share nothing: tests can run beside each other.
+//!
+//! # Limits
+//!
+//! 256 MiB of messages ([`Builder::capacity_bytes`]). No metrics, no HTTP port, no TLS.
 
 mod advance;
 mod builder;
 mod clock;
+mod figures;
 mod host;
+mod moment;
 mod parts;
 mod port;
+mod subscription;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use fanfare_client::Client;
 use host::Host;
@@ -16,6 +112,8 @@ use port::Port;
 
 pub use builder::Builder;
 pub use clock::Pace;
+pub use figures::Figures;
+pub use subscription::{Attempt, AttemptClass, Subscription};
 
 /// A broker that runs. Dropped, it is gone, with all its connections and messages.
 #[derive(Debug)]
@@ -23,6 +121,7 @@ pub struct Broker {
     port: Port,
     parts: Parts,
     host: Option<Host>,
+    patience: Duration,
 }
 
 impl Broker {
@@ -39,7 +138,12 @@ impl Broker {
         Builder::default()
     }
 
-    /// Where it is: `http://127.0.0.1:port`. The same after a restart.
+    /// Where it listens. The same after a restart.
+    pub fn address(&self) -> SocketAddr {
+        self.port.address
+    }
+
+    /// The same as a URL: `http://127.0.0.1:port`.
     pub fn url(&self) -> String {
         format!("http://{}", self.port.address)
     }
@@ -52,7 +156,21 @@ impl Broker {
         Client::connect(self.url()).expect("a URL of a broker")
     }
 
-    /// Puts its clock forward. When this returns, everything that became due has been looked at: leases have ended, waits are over.
+    /// How its time passes.
+    pub fn pace(&self) -> Pace {
+        self.parts.clock.pace
+    }
+
+    /// A subscription to look at; its name is full or bare.
+    pub fn subscription<'a>(&'a self, name: &'a str) -> Subscription<'a> {
+        Subscription::new(self, name)
+    }
+
+    /// Puts its clock forward, in whole milliseconds. When this returns, everything that became due on the way has been looked at, in its order:
+    /// leases have ended, waits are over, and what became due in consequence has, too.
+    ///
+    /// Whenever something has been delivered on the way, to a consumer or an endpoint, the clock stays for a moment of real time (at most 100 ms)
+    /// for it to be settled. Who has not settled by then is slow: it keeps what it holds, and the clock goes on.
     ///
     /// # Panics
     /// If it is stopped.

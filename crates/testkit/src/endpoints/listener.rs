@@ -27,13 +27,13 @@ use super::wire::Wire;
 const BACKLOG: u32 = 1_024;
 
 /// Does what is to be done with a connection.
-pub(super) trait Serve: Send + Sync + 'static {
+pub(crate) trait Serve: Send + Sync + 'static {
     fn connection(self: Arc<Self>, wire: Wire, number: u64) -> impl Future<Output = ()> + Send;
 }
 
 /// A port, and who accepts what comes to it.
 #[derive(Debug)]
-pub(super) struct Listener {
+pub(crate) struct Listener {
     address: SocketAddr,
     /// Bound and not listened on: while nobody else is, connections are refused, and nobody else gets the port.
     _holder: TcpSocket,
@@ -42,17 +42,17 @@ pub(super) struct Listener {
 
 impl Listener {
     /// A free port, which is not listened on yet.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let holder = socket(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         Ok(Self { address: holder.local_addr()?, _holder: holder, accepting: Mutex::default() })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Accepts connections from now on.
-    pub(super) fn open(&self, serve: &Arc<impl Serve>) -> io::Result<()> {
+    pub(crate) fn open(&self, serve: &Arc<impl Serve>) -> io::Result<()> {
         let mut accepting = self.accepting.lock();
         if accepting.is_none() {
             let listening = Listening(socket(self.address)?.listen(BACKLOG)?);
@@ -62,7 +62,7 @@ impl Listener {
     }
 
     /// Ends all connections, and has refused new ones when it is back.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         let accepting = self.accepting.lock().take();
         if let Some(task) = accepting {
             task.abort();
@@ -115,7 +115,7 @@ async fn accept(listening: Listening, serve: Arc<impl Serve>) {
 }
 
 /// Answers the requests of a connection, HTTP/1 or HTTP/2, until it is closed or cut.
-pub(super) async fn converse<S, B>(wire: Wire, tls: Option<Arc<ServerConfig>>, service: S)
+pub(crate) async fn converse<S, B>(wire: Wire, tls: Option<Arc<ServerConfig>>, service: S)
 where
     S: hyper::service::Service<http::Request<Incoming>, Response = http::Response<B>>,
     S: Send + 'static,

@@ -28,11 +28,11 @@ mod behaviour;
 mod endpoint;
 mod gate;
 mod grpc;
-mod listener;
+pub(crate) mod listener;
 mod records;
 mod service;
 mod tls;
-mod wire;
+pub(crate) mod wire;
 
 pub use behaviour::{Behaviour, Consent, Reply};
 pub use endpoint::{Endpoint, Options};

@@ -18,17 +18,17 @@ use tokio::{
 
 /// One connection, shared between the server that reads requests from it and what spoils its answer.
 #[derive(Debug, Clone)]
-pub(super) struct Wire(Arc<TcpStream>, Arc<Notify>);
+pub(crate) struct Wire(Arc<TcpStream>, Arc<Notify>);
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         // Small answers go out at once; a connection that is closed already does not care.
         let _ = stream.set_nodelay(true);
         Self(Arc::new(stream), Arc::default())
     }
 
     /// Writes bytes as they are.
-    pub(super) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+    pub(crate) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             self.0.writable().await?;
             match self.0.try_write(bytes) {
@@ -41,22 +41,22 @@ impl Wire {
     }
 
     /// From now on its end is a reset (RST), not a close (FIN).
-    pub(super) fn reset_at_end(&self) {
+    pub(crate) fn reset_at_end(&self) {
         let _ = SockRef::from(&*self.0).set_linger(Some(Duration::ZERO));
     }
 
     /// Has the server give it up, whatever is under way.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.1.notify_one();
     }
 
     /// Waits for that.
-    pub(super) async fn until_cut(&self) {
+    pub(crate) async fn until_cut(&self) {
         self.1.notified().await;
     }
 
     /// Waits until the other side has closed it, and reads nothing.
-    pub(super) async fn until_closed(&self) {
+    pub(crate) async fn until_closed(&self) {
         while let Ok(ready) = self.0.ready(Interest::READABLE).await {
             if ready.is_read_closed() {
                 return;

@@ -6,4 +6,5 @@
 mod broker;
 mod checker;
 mod endpoints;
+mod proxy;
 mod simulation;
