@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::{
+    Fanfare,
     log::{self, Log},
     tools,
 };
@@ -73,7 +74,7 @@ fn the_demo_ends_with_a_sum_that_adds_up_and_the_way_of_the_message_that_nobody_
 fn assert_is_drawn(said: &str) {
     let (_, tree) = said.split_once("\nord-00105\n├── order.created ").expect(said);
     let mailer = tree.split_once("└── mailer ").expect(said).1;
-    let attempts: Vec<_> = mailer.lines().take_while(|line| line.contains("attempt ")).collect();
+    let attempts: Vec<_> = mailer.lines().take_while(|line| line.contains("attempt")).collect();
     assert_eq!(attempts.len(), 9, "8 attempts and what became of it: {said}");
     assert!(attempts[8].ends_with("no further attempt: it is a dead letter"), "{said}");
     assert!(tree.contains("the bank did not answer"), "{said}");
@@ -179,4 +180,22 @@ async fn an_interrupt_in_the_middle_ends_it_cleanly() {
     assert!(demo.child.wait().unwrap().success());
     assert!(!said.iter().any(|line: &Value| log::text(line).contains("adds up")), "{said:#?}");
     assert!(is_empty(demo.directory.path()), "its data are removed");
+}
+
+/// What stands between these two lines.
+fn block<'a>(readme: &'a str, begin: &str) -> &'a str {
+    readme.split_once(begin).expect(begin).1.split_once("```\n").unwrap().0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readmes_own_rust_program_is_the_clients_example_and_prints_what_the_readme_says() {
+    let readme = std::fs::read_to_string(tools::file("../README.md")).unwrap();
+    let example = std::fs::read_to_string(tools::file("../crates/client/examples/first.rs")).unwrap();
+    assert_eq!(block(&readme, "```rust\n"), example);
+    let built = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/first");
+    assert!(built.exists(), "`cargo build -p fanfare-client --examples` builds {}", built.display());
+    let (fanfare, _directory) = Fanfare::fresh().await;
+    let output = Command::new(built).arg(format!("http://{}", fanfare.grpc())).output().unwrap();
+    let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(printed, block(&readme, "```text\n$ cargo run --quiet\n"));
 }
