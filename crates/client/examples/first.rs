@@ -1,3 +1,6 @@
+//! The program of README.md: publishes a message, consumes it, acknowledges it.
+#![expect(clippy::print_stdout, reason = "an example prints")]
+
 use fanfare_client::{Client, Message};
 
 #[tokio::main]
