@@ -26,7 +26,7 @@ pub(super) struct Progress {
 /// Where it is shown.
 pub(super) enum Display {
     Table { publishing: ProgressBar, rows: Vec<ProgressBar>, all: MultiProgress },
-    Lines { started: Instant, last: Option<(Instant, Progress)> },
+    Lines { started: Instant, last: Option<Box<(Instant, Progress)>> },
 }
 
 impl Display {
@@ -62,10 +62,10 @@ impl Display {
             Self::Lines { started, last } => {
                 let now = clock::now();
                 let is_due = |(at, before): &(Instant, Progress)| now >= *at + LINES && before != progress;
-                if last.as_ref().is_none_or(is_due) {
+                if last.as_deref().is_none_or(is_due) {
                     // A reader that is gone is no reason to stop.
                     let _ = writeln!(anstream::stdout(), "{}", line(now - *started, progress));
-                    *last = Some((now, progress.clone()));
+                    *last = Some(Box::new((now, progress.clone())));
                 }
             }
         }
@@ -153,7 +153,7 @@ mod tests {
     async fn without_a_terminal_a_line_comes_when_something_has_changed_and_at_most_each_second() {
         let mut display = Display::lines();
         let shown = |display: &Display| match display {
-            Display::Lines { last: Some((_, progress)), .. } => progress.published,
+            Display::Lines { last: Some(shown), .. } => shown.1.published,
             _ => panic!("nothing was shown"),
         };
         display.show(&Progress { published: 1, ..Progress::default() });
