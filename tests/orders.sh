@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job, as a user does it by hand: a file of 1,000 order events goes in through grpcurl's standard input, and two
+# The main job, as a user does it by hand: the 1,000 order events of `fanfare demo` go in through grpcurl's standard input, and two
 # subscriptions take and settle all of it, `shipping` in the order of each customer's events. In the middle of `billing`
 # the broker is killed.
 #
@@ -7,7 +7,7 @@
 #
 # FANFARE_BIN and GRPCURL say which programs; by default those on the PATH.
 set -euo pipefail
-events="$(cd "$(dirname "$0")" && pwd)/data/orders.jsonl"
+tests="$(cd "$(dirname "$0")" && pwd)"
 fanfare="${FANFARE_BIN:-fanfare}"
 grpcurl="${GRPCURL:-grpcurl}"
 # The broker refuses to start with a variable that is none of its settings.
@@ -64,7 +64,8 @@ call TopicService/CreateTopic <<< '{"name": "orders"}' > /dev/null
 call SubscriptionService/CreateSubscription <<< '{"name": "billing", "topic": "orders"}' > /dev/null
 call SubscriptionService/CreateSubscription <<< '{"name": "shipping", "topic": "orders", "settings": {"ordered": true}}' > /dev/null
 
-call PublisherService/PublishStream < "$events" > published
+python3 -B "$tests/data/requests.py" orders < "$tests/../crates/cli/data/orders.jsonl" > requests.jsonl
+call PublisherService/PublishStream < requests.jsonl > published
 echo "published $(values messageId < published | sort -u | wc -l)"
 
 for _ in 1 2 3 4; do take billing 100; done

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Writes orders.jsonl: 1,000 order events of an imaginary shop, each line one request of PublishStream.
+"""Writes the order events that the binary carries for `fanfare demo`: 1,000 of an imaginary shop, a message a line.
 
-    python3 tests/data/make_orders.py > tests/data/orders.jsonl
+    python3 tests/data/make_orders.py > crates/cli/data/orders.jsonl
 
-The same bytes every time. A message's `data` is the event as JSON (in base64, as proto3's JSON form has bytes); what a
-subscriber may want to filter by is in its attributes too; the ordering key is the customer.
+The same bytes every time. A message's data is the event as JSON; what a subscriber may want to filter by is in its attributes too, the total as a
+number; the ordering key is the customer, the correlation ID the order. `requests.py` makes requests of PublishStream of it.
 """
 
-import base64
 import datetime
 import json
 import random
+import sys
 
 EVENTS = 1_000
 CUSTOMERS = 60
@@ -57,20 +57,20 @@ def event_of(order, number, when):
     return event | ({"items": order["items"]} if kind == "created" else {})
 
 
-def request_of(event, country):
-    """One request of PublishStream."""
-    message = {
-        "data": base64.b64encode(json.dumps(event, ensure_ascii=False).encode()).decode(),
-        "attributes": {"type": event["type"], "country": country},
-        "orderingKey": event["customer"],
-        "deduplicationId": event["id"],
-        "correlationId": event["order"],
-        "contentType": "application/json",
+def message_of(event, country):
+    """One line of the file."""
+    return {
+        "json": event,
+        "attributes": {"type": event["type"], "country": country, "total": event["total_cents"] / 100},
+        "ordering_key": event["customer"],
+        "deduplication_id": event["id"],
+        "correlation_id": event["order"],
+        "content_type": "application/json",
     }
-    return {"topic": "orders", "messages": [message]}
 
 
 def main():
+    sys.stdout.reconfigure(encoding="utf-8")
     chance, orders, when = random.Random(4711), [], FIRST
     created = 0
     for number in range(1, EVENTS + 1):
@@ -80,7 +80,8 @@ def main():
         # Of two orders of one customer, the events mix, as they do.
         order = chance.choice(orders[-40:])
         when += datetime.timedelta(milliseconds=chance.randint(200, 90_000))
-        print(json.dumps(request_of(event_of(order, number, when), order["country"]), separators=(",", ":")))
+        message = message_of(event_of(order, number, when), order["country"])
+        print(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
         if not order["life"]:
             orders.remove(order)
 

@@ -13,6 +13,7 @@ mod bad_input;
 mod client;
 mod consume;
 mod crash;
+mod demo;
 mod disk_fault;
 mod disk_full;
 mod filters;

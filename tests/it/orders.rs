@@ -1,8 +1,9 @@
-//! The main job on real input: the 1,000 order events of `data/orders.jsonl`.
+//! The main job on real input: the 1,000 order events that the binary carries for `fanfare demo`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs::File,
+    io,
     process::Command,
 };
 
@@ -17,15 +18,25 @@ use crate::support::{
 
 const EVENTS: usize = 1_000;
 
-fn shipped() -> (String, Vec<Value>) {
-    let text = fs::read_to_string(tools::file("data/orders.jsonl")).unwrap();
+/// The file of events, a message a line.
+fn shipped() -> File {
+    File::open(tools::file("../crates/cli/data/orders.jsonl")).unwrap()
+}
+
+/// Each as a request of PublishStream.
+fn requests() -> (String, Vec<Value>) {
+    let mut program = Command::new("python3");
+    program.arg("-B").arg(tools::file("data/requests.py")).arg("orders").stdin(shipped());
+    let output = program.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
     let requests = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     (text, requests)
 }
 
 /// What identifies an event in the file, and when it is delivered.
 fn names(requests: &[Value]) -> BTreeSet<String> {
-    let name = |request: &Value| request["messages"][0]["deduplicationId"].as_str().unwrap().to_owned();
+    let name = |request: &Value| request["messages"][0]["deduplication_id"].as_str().unwrap().to_owned();
     requests.iter().map(name).collect()
 }
 
@@ -65,7 +76,7 @@ async fn with_orders() -> (Fanfare, crate::support::Directory, Vec<Value>) {
     let (fanfare, directory) = Fanfare::fresh().await;
     client::topic_and_subscription(&fanfare, &json!({}));
     client::subscribe(&fanfare, "shipping", &json!({"ordered": true}));
-    let (text, requests) = shipped();
+    let (text, requests) = requests();
     let answers = fanfare.grpcurl().answers("PublisherService/PublishStream", &text).unwrap();
     let matched = |answer: &Value| answer["published"]["results"][0]["matchedSubscriptions"] == 2;
     assert_eq!(answers.iter().filter(|answer| matched(answer)).count(), EVENTS);
@@ -109,5 +120,6 @@ fn the_script_that_the_readme_quotes_works_as_it_says() {
 fn the_shipped_file_is_what_its_generator_writes() {
     let output = Command::new("python3").arg("-B").arg(tools::file("data/make_orders.py")).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert!(output.stdout == shipped().0.as_bytes(), "run tests/data/make_orders.py again");
+    let shipped = io::read_to_string(shipped()).unwrap();
+    assert!(output.stdout == shipped.as_bytes(), "run tests/data/make_orders.py again");
 }

@@ -58,6 +58,8 @@ mod trace;
 pub use client::{Client, ClientBuilder};
 pub use connect::ConnectError;
 pub use error::ServerError;
+/// The encoded `google.protobuf.FileDescriptorSet` of the API and all that it imports, for who turns its messages into JSON.
+pub use fanfare_proto::FILE_DESCRIPTOR_SET;
 /// The messages of the API as they are on the wire (package `fanfare.v1`), for settings and answers that this crate passes on as they are.
 pub use fanfare_proto::v1 as proto;
 pub use message::Message;

@@ -7,11 +7,11 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     config::{self, ConfigError, Given, Loaded, Origin, Sources},
-    exit, push_worker, serve,
+    demo, exit, push_worker, serve,
 };
 
 /// A publish/subscribe broker: publish once, and every subscription gets its own durable queue of the message.
@@ -37,6 +37,8 @@ enum Command {
         #[command(flatten)]
         settings: WorkerSettings,
     },
+    /// See the main job at work: a broker, a thousand order events, four subscribers, and what goes wrong.
+    Demo(::cli::demo::Options),
     /// Print the effective configuration, and where each value came from.
     Config {
         #[command(flatten)]
@@ -45,6 +47,13 @@ enum Command {
         #[arg(long)]
         template: bool,
     },
+    #[command(flatten)]
+    Client(cli::Command),
+}
+
+/// The whole command line, with its commands in groups.
+fn whole() -> clap::Command {
+    cli::grouped(Cli::command())
 }
 
 /// Settings by flag. Each goes before the environment (FANFARE_*), which goes before the file.
@@ -142,7 +151,10 @@ fn given(key: &str, text: &str, flag: &str) -> Given {
 
 /// What `main` does.
 pub fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let matches = whole().get_matches();
+    let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
+    let outcome = match command {
+        Command::Demo(options) => return demo::main(&options),
         Command::Config { template: true, .. } => print(config::TEMPLATE),
         Command::Config { settings, .. } => {
             settings.load().map_err(anyhow::Error::from).and_then(|loaded| print(&config::effective(&loaded)))
@@ -152,6 +164,7 @@ pub fn main() -> ExitCode {
             .load(token_file.as_deref())
             .map_err(anyhow::Error::from)
             .and_then(|loaded| push_worker(loaded, &broker)),
+        Command::Client(command) => cli::run(command, whole()).map_err(anyhow::Error::from),
     };
     exit::code(outcome)
 }

@@ -26,10 +26,14 @@ pub(crate) fn code(outcome: anyhow::Result<()>) -> ExitCode {
     } else {
         let _ = writeln!(io::stderr(), "fanfare: {error:#}");
     }
-    ExitCode::from(number(&error))
+    match error.downcast_ref::<cli::Error>() {
+        Some(error) => cli::code(error),
+        None => ExitCode::from(number(&error)),
+    }
 }
 
-fn number(error: &anyhow::Error) -> u8 {
+/// The code of what went wrong.
+pub(crate) fn number(error: &anyhow::Error) -> u8 {
     if error.is::<ConfigError>() || error.is::<push::RemoteError>() {
         return USAGE;
     }

@@ -11,6 +11,7 @@
 pub mod cli;
 pub mod config;
 mod damage;
+mod demo;
 mod engine;
 mod exit;
 mod http;

@@ -76,6 +76,17 @@ pub fn init(config: &Config) -> Result<(), LogError> {
     subscriber(config, terminal, io::stderr)?.try_init().map_err(|_| LogError::Twice)
 }
 
+/// Sends them somewhere else, for a process whose standard error is for something else.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_into<W>(config: &Config, writer: W) -> Result<(), LogError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    subscriber(config, false, writer)?.try_init().map_err(|_| LogError::Twice)
+}
+
 /// Where the lines go, as a value: for tests, and for programs that embed the broker.
 ///
 /// # Errors

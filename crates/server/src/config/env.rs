@@ -15,11 +15,14 @@ pub(super) struct Environment {
 }
 
 /// Picks our variables. One that begins like ours and is none is an error; what Kubernetes sets for a service that is
-/// called `fanfare` is not.
+/// called `fanfare` is not, and neither are those of the client commands.
 pub(super) fn read(variables: Vec<(OsString, OsString)>) -> Result<Environment, ConfigError> {
     let mut environment = Environment::default();
     for (name, value) in variables {
         let Some(name) = name.to_str().filter(|name| name.starts_with(ENVIRONMENT_PREFIX)) else { continue };
+        if cli::VARIABLES.contains(&name) {
+            continue;
+        }
         if name == FILE {
             environment.file = Some(PathBuf::from(value));
             continue;
