@@ -11,9 +11,9 @@
 //!
 //! # How
 //!
-//! One task a publisher ([`task`]) collects what handles have put into the inbox ([`inbox`], under a lock that is held for a moment), cuts it
+//! One task a publisher (`task`) collects what handles have put into the inbox (`inbox`, under a lock that is held for a moment), cuts it
 //! into requests, and sends them on one `PublishStream` with `stop_at_error`. Which messages have no answer yet, and whom the end of a stream
-//! hits, is decided without I/O ([`state`], [`blame`]). When a stream ends, everything without an answer is sent again from the front, so
+//! hits, is decided without I/O (`state`, `blame`). When a stream ends, everything without an answer is sent again from the front, so
 //! the order holds; the deduplication IDs make it harmless.
 //!
 //! # Limits
