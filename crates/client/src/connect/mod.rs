@@ -19,8 +19,6 @@ use crate::{
     clock,
     retry::{Backoff, RetryPolicy},
 };
-#[cfg(feature = "tls")]
-pub(crate) use endpoint::Tls;
 pub(crate) use endpoint::Transport;
 
 /// Why a client cannot be built. Nothing was connected to.
