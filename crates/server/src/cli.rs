@@ -17,7 +17,7 @@ use crate::{
 /// A publish/subscribe broker: publish once, and every subscription gets its own durable queue of the message.
 #[derive(Debug, Parser)]
 #[command(name = "fanfare", version, arg_required_else_help = true)]
-struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -50,7 +50,7 @@ enum Command {
 }
 
 /// The whole command line, with its commands in groups.
-fn whole() -> clap::Command {
+pub(crate) fn whole() -> clap::Command {
     cli::grouped(Cli::command())
 }
 
