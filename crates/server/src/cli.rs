@@ -25,8 +25,14 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the broker.
+    #[command(
+        after_help = "Examples:\n  fanfare serve --data-dir data\n  fanfare serve --memory --listen 127.0.0.1:50051"
+    )]
     Serve(Settings),
     /// Deliver to push endpoints for a broker elsewhere. Any number of these share the work.
+    #[command(
+        after_help = "Examples:\n  fanfare push-worker --broker http://broker.internal:50051 --token-file token"
+    )]
     PushWorker {
         /// The broker's gRPC port, for example http://broker.internal:50051.
         #[arg(long, value_name = "URL")]
@@ -38,6 +44,7 @@ enum Command {
         settings: WorkerSettings,
     },
     /// Print the effective configuration, and where each value came from.
+    #[command(after_help = "Examples:\n  fanfare config\n  fanfare config --template > fanfare.toml")]
     Config {
         #[command(flatten)]
         settings: Settings,

@@ -30,7 +30,17 @@ async fn messages_are_published_pulled_and_settled() {
     insta::assert_snapshot!(person.session(&[
         &["topic", "create", "orders"],
         &["sub", "create", "billing", "--topic", "orders"],
-        &["publish", "orders", "order 4711", "--attr", "type=order.created", "--key", "c7", "--correlation-id", "o-1"],
+        &[
+            "publish",
+            "orders",
+            "order 4711",
+            "--attr",
+            "type=order.created",
+            "--key",
+            "c7",
+            "--correlation-id",
+            "o-1"
+        ],
         &["publish", "orders", "order 4712", "--number", "total=99.5", "--json"],
         &["stats"],
         &["stats", "topic", "orders"],
@@ -55,7 +65,8 @@ async fn an_ack_id_that_was_pulled_is_settled_once() {
     person.run(&["topic", "create", "orders"]).good();
     person.run(&["sub", "create", "billing", "--topic", "orders"]).good();
     person.run(&["publish", "orders", "a"]).good();
-    let pulled: serde_json::Value = serde_json::from_str(&person.run(&["pull", "billing", "--json"]).good()).unwrap();
+    let pulled: serde_json::Value =
+        serde_json::from_str(&person.run(&["pull", "billing", "--json"]).good()).unwrap();
     let ack_id = pulled["ackId"].as_str().unwrap();
     person.run(&["extend", "billing", ack_id, "--by", "1m"]).good();
     person.type_in(&["ack", "billing", "-"], &format!("{ack_id}\n")).good();
@@ -67,8 +78,13 @@ async fn an_ack_id_that_was_pulled_is_settled_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_help_is_as_it_was() {
     let person = Person::new().await;
-    let pages: [&[&str]; 5] =
-        [&["--help"], &["topic", "--help"], &["sub", "create", "-h"], &["publish", "--help"], &["tail", "--help"]];
+    let pages: [&[&str]; 5] = [
+        &["--help"],
+        &["topic", "--help"],
+        &["sub", "create", "-h"],
+        &["publish", "--help"],
+        &["tail", "--help"],
+    ];
     insta::assert_snapshot!(person.session(&pages));
 }
 
@@ -80,7 +96,8 @@ async fn a_reader_that_has_read_enough_ends_tail_and_nothing_is_left_behind() {
     let mut command = person.command(&["tail", "orders", "--from", "earliest"]);
     let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
+        .unwrap();
     assert!(line.ends_with("  a\n"), "{line}");
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(person.run(&["sub", "list"]).good().starts_with("no subscriptions"));
@@ -95,7 +112,8 @@ async fn a_signal_ends_tail_well_and_its_subscription_is_deleted() {
     let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
     std::io::BufRead::read_line(&mut stdout, &mut String::new()).unwrap();
-    let sent = std::process::Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap();
+    let sent =
+        std::process::Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(person.run(&["sub", "list"]).good().starts_with("no subscriptions"));

@@ -61,7 +61,8 @@ impl Person {
 
     /// Runs commands, one a line of words, and shows them with what they print, masked.
     fn session(&self, lines: &[&[&str]]) -> String {
-        let show = |line: &&[&str]| format!("$ fanfare {}\n{}", line.join(" "), self.run(line).shown(self.broker()));
+        let show =
+            |line: &&[&str]| format!("$ fanfare {}\n{}", line.join(" "), self.run(line).shown(self.broker()));
         lines.iter().map(show).collect::<Vec<_>>().join("\n")
     }
 }

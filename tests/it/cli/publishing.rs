@@ -45,7 +45,8 @@ async fn a_bad_line_is_named_and_what_was_before_it_is_published() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_the_broker_refuses_is_named_by_its_line() {
     let person = with_orders().await;
-    let ended = person.type_in(&["publish", "orders", "--json-lines"], "{\"data\": \"a\"}\n{\"ordering_key\": \"k\"}\n");
+    let ended = person
+        .type_in(&["publish", "orders", "--json-lines"], "{\"data\": \"a\"}\n{\"ordering_key\": \"k\"}\n");
     assert_eq!(ended.code, Some(6), "{}", ended.stderr);
     assert!(ended.stderr.starts_with("fanfare: standard input:2: "), "{}", ended.stderr);
 }
