@@ -2,6 +2,7 @@
 
 mod commands;
 mod contexts;
+mod document;
 mod publishing;
 mod wrong;
 

@@ -107,7 +107,10 @@ impl Lost {
     fn sentence(&self) -> String {
         let Self { subscriptions, backlog, dead_letters } = self;
         format!(
-            "{subscriptions} subscriptions with {backlog} unsettled messages and {dead_letters} dead letters"
+            "{} with {} and {}",
+            count(*subscriptions, "subscription"),
+            count(*backlog, "unsettled message"),
+            count(*dead_letters, "dead letter"),
         )
     }
 }
