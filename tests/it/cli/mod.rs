@@ -117,7 +117,10 @@ fn masked(text: &str) -> String {
 fn word(word: &str) -> &str {
     let bytes = word.as_bytes();
     let is_time = bytes.len() >= 20 && bytes[10] == b'T' && bytes.ends_with(b"Z");
-    let is_id = bytes.len() == 32 && bytes.iter().any(u8::is_ascii_digit);
+    // Ack IDs and correlation IDs; deduplication IDs that a publisher made end with a number of their own.
+    let made = word.split_once('-').is_some_and(|(random, _)| random.len() >= 16);
+    let is_id =
+        made || bytes.len() == 32 && (word.starts_with("AAA") || bytes.iter().any(u8::is_ascii_digit));
     let is_age = bytes.len() == 2 && bytes[0].is_ascii_digit() && bytes[1] == b's';
     match (is_time, is_id, is_age) {
         (true, ..) => "(a time)",
