@@ -53,7 +53,7 @@ enum Command {
         template: bool,
     },
     #[command(flatten)]
-    Client(cli::Command),
+    Client(Box<cli::Command>),
 }
 
 /// The whole command line, with its commands in groups.
@@ -168,7 +168,7 @@ pub fn main() -> ExitCode {
             .load(token_file.as_deref())
             .map_err(anyhow::Error::from)
             .and_then(|loaded| push_worker(loaded, &broker)),
-        Command::Client(command) => cli::run(command, whole()).map_err(anyhow::Error::from),
+        Command::Client(command) => cli::run(*command, whole()).map_err(anyhow::Error::from),
     };
     exit::code(outcome)
 }

@@ -1,7 +1,5 @@
 //! What holds for every command of the command line.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use clap::Command;
 
 use crate::cli::whole;
