@@ -10,6 +10,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 mod bad_input;
+mod cli;
 mod client;
 mod consume;
 mod crash;

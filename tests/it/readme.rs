@@ -15,7 +15,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{Start, eventually, log::Log, tools};
+use crate::support::{
+    Start, eventually,
+    examples::{Example, blocks, examples},
+    log::Log,
+    tools,
+};
 
 /// Where README.md says that the broker listens.
 const ADDRESS: &str = "localhost:50051";
@@ -23,12 +28,6 @@ const ADDRESS: &str = "localhost:50051";
 const RECEIVER_PORT: &str = "9000";
 /// How it is started there.
 const RECEIVER: &str = "python3 receiver.py";
-
-/// A command and what it prints.
-struct Example {
-    command: String,
-    output: String,
-}
 
 /// What commands run against.
 struct Stage {
@@ -58,25 +57,6 @@ async fn every_command_in_the_readme_prints_what_the_readme_says() {
     }
     let (receiver, output) = receiver.expect("README.md starts the receiver");
     receiver.has_printed(&output);
-}
-
-/// What stands in the blocks marked as `console`: a line that begins with `$ ` is a command, the lines below it are its output.
-fn examples(readme: &str) -> Vec<Example> {
-    let mut examples: Vec<Example> = Vec::new();
-    for line in blocks(readme, "console").flat_map(str::lines) {
-        match (line.strip_prefix("$ "), examples.last_mut()) {
-            (Some(command), _) => examples.push(Example { command: command.into(), output: String::new() }),
-            (None, Some(example)) => example.output += &format!("{line}\n"),
-            (None, None) => panic!("output without a command: {line}"),
-        }
-    }
-    examples
-}
-
-/// The blocks with this mark.
-fn blocks<'a>(readme: &'a str, mark: &str) -> impl Iterator<Item = &'a str> {
-    let mark = format!("{mark}\n");
-    readme.split("```").skip(1).step_by(2).filter_map(move |block| block.strip_prefix(&mark))
 }
 
 impl Stage {

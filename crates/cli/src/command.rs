@@ -2,7 +2,7 @@ use clap::{Args, Subcommand};
 
 use crate::{
     Error, Session, common::Common, connect, context, environment::Environment, filter, info, publish, pull,
-    settle, shell, signals, stats, subscription, tail, topic,
+    settle, shell, stats, subscription, tail, topic,
 };
 
 /// The client commands.
@@ -73,7 +73,7 @@ impl Command {
             Self::Ack(with) => with.run(environment, settle::ack).await,
             Self::Nack(with) => with.run(environment, settle::nack).await,
             Self::Extend(with) => with.run(environment, settle::extend).await,
-            Self::Stats(with) => signals::until_ended(with.run(environment, stats::run)).await,
+            Self::Stats(with) => with.run(environment, stats::run).await,
             Self::Filter(with) => with.run(environment, filter::run).await,
             Self::Info(with) => with.run(environment, info::run).await,
             Self::Context(with) => context::run(with.command, &with.common, environment),

@@ -17,8 +17,10 @@ const GROUPS: [(&str, &[&str]); 4] = [
 /// The command with a help page that shows its commands in groups.
 pub fn grouped(command: Command) -> Command {
     let text = groups(&command);
-    let after =
-        format!("{}\n\nRepository of contexts, environment and output: `fanfare context --help`.", codes());
+    let after = format!(
+        "{}\n\nThe client commands find the broker by --endpoint, FANFARE_ENDPOINT or a context: `fanfare context --help`.\nExamples: `fanfare COMMAND --help`.",
+        codes()
+    );
     let template = format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{text}\nOptions:\n{{options}}{{after-help}}"
     );

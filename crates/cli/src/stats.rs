@@ -11,7 +11,8 @@ use serde_json::json;
 use crate::{
     Error, Session, info,
     names::Names,
-    output::{Table, fields, json as convert},
+    output::{Table, count, fields, json as convert},
+    signals::Signals,
     subscription::state,
     value,
 };
@@ -56,6 +57,13 @@ enum Of {
 }
 
 pub(crate) async fn run(command: Stats, session: Session) -> Result<(), Error> {
+    match command.watch {
+        true => Signals::listen()?.or(show(command, session)).await,
+        false => show(command, session).await,
+    }
+}
+
+async fn show(command: Stats, session: Session) -> Result<(), Error> {
     let every = command.every.max(Duration::from_millis(100));
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -133,7 +141,7 @@ fn totals(info: &GetServerInfoResponse) -> String {
     let totals = info.totals.unwrap_or_default();
     let health = format!("{}, up for {}", info::health(info), value::age(info.start_time));
     let line = format!(
-        "{} published ({}), {} deliveries, {} acknowledged, {} failed attempts, {} dead-lettered",
+        "published {} ({}), delivered {}, acknowledged {}, failed attempts {}, dead-lettered {}",
         totals.published,
         value::human_size(totals.published_bytes),
         totals.deliveries,
@@ -141,7 +149,7 @@ fn totals(info: &GetServerInfoResponse) -> String {
         totals.failed_attempts,
         totals.dead_lettered,
     );
-    let there = format!("{} topics, {} subscriptions", totals.topics, totals.subscriptions);
+    let there = format!("{}, {}", count(totals.topics, "topic"), count(totals.subscriptions, "subscription"));
     fields(&[("broker", health), ("there are", there), ("since its start", line)])
 }
 
@@ -171,7 +179,7 @@ fn topic(stats: &GetTopicStatsResponse) -> String {
         ("subscriptions", stats.subscriptions.to_string()),
         ("published", stats.published.to_string()),
         ("duplicates", stats.deduplicated.to_string()),
-        ("log", format!("{} in {} segments", value::human_size(stats.log_bytes), stats.segments)),
+        ("log", format!("{} in {}", value::human_size(stats.log_bytes), count(stats.segments, "segment"))),
         ("positions", format!("{} to {}", stats.first_position, stats.next_position)),
     ])
 }

@@ -14,7 +14,7 @@ use fanfare_client::{
     subscriber::{SettleError, Settler},
 };
 
-use crate::{Error, Session, message, names, pull, signals, value};
+use crate::{Error, Session, message, names, pull, signals::Signals, value};
 
 /// Messages of one pull, how long it waits, and for how long its messages are held: as long as a person looks at a page.
 const MESSAGES: u32 = 100;
@@ -54,15 +54,16 @@ pub(crate) struct Tail {
 }
 
 pub(crate) async fn run(command: Tail, session: Session) -> Result<(), Error> {
+    // Before there is something to delete.
+    let mut signals = Signals::listen()?;
     if command.take {
         let name = session.names.subscription(command.subscription.as_deref().unwrap_or_default());
         let settler = session.client.settler(name);
-        return signals::until_ended(follow(&command, &session, &settler)).await;
+        return signals.or(follow(&command, &session, &settler)).await;
     }
-    // The end is listened for before there is something to delete.
     let own = create(&command, &session).await?;
     let settler = session.client.settler(&own);
-    let followed = signals::until_ended(follow(&command, &session, &settler)).await;
+    let followed = signals.or(follow(&command, &session, &settler)).await;
     let deleted = session.client.subscriptions().delete(&own).await;
     followed?;
     // Who deleted the topic has deleted it, too.

@@ -17,7 +17,7 @@ use crate::{
 /// A publish/subscribe broker: publish once, and every subscription gets its own durable queue of the message.
 #[derive(Debug, Parser)]
 #[command(name = "fanfare", version, arg_required_else_help = true)]
-struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -25,8 +25,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the broker.
+    #[command(
+        after_help = "Examples:\n  fanfare serve --data-dir data\n  fanfare serve --memory --listen 127.0.0.1:50051"
+    )]
     Serve(Settings),
     /// Deliver to push endpoints for a broker elsewhere. Any number of these share the work.
+    #[command(
+        after_help = "Examples:\n  fanfare push-worker --broker http://broker.internal:50051 --token-file token"
+    )]
     PushWorker {
         /// The broker's gRPC port, for example http://broker.internal:50051.
         #[arg(long, value_name = "URL")]
@@ -40,6 +46,7 @@ enum Command {
     /// See the main job at work: a broker, a thousand order events, four subscribers, and what goes wrong.
     Demo(::cli::demo::Options),
     /// Print the effective configuration, and where each value came from.
+    #[command(after_help = "Examples:\n  fanfare config\n  fanfare config --template > fanfare.toml")]
     Config {
         #[command(flatten)]
         settings: Settings,
@@ -48,11 +55,11 @@ enum Command {
         template: bool,
     },
     #[command(flatten)]
-    Client(cli::Command),
+    Client(Box<cli::Command>),
 }
 
 /// The whole command line, with its commands in groups.
-fn whole() -> clap::Command {
+pub(crate) fn whole() -> clap::Command {
     cli::grouped(Cli::command())
 }
 
@@ -164,7 +171,7 @@ pub fn main() -> ExitCode {
             .load(token_file.as_deref())
             .map_err(anyhow::Error::from)
             .and_then(|loaded| push_worker(loaded, &broker)),
-        Command::Client(command) => cli::run(command, whole()).map_err(anyhow::Error::from),
+        Command::Client(command) => cli::run(*command, whole()).map_err(anyhow::Error::from),
     };
     exit::code(outcome)
 }

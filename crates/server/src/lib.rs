@@ -9,6 +9,8 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+#[cfg(test)]
+mod command_line;
 pub mod config;
 mod damage;
 mod demo;

@@ -1,6 +1,7 @@
 //! What the suites share: a broker as a process, the tools that talk to it, and waiting.
 
 pub(crate) mod client;
+pub(crate) mod examples;
 pub(crate) mod grpcurl;
 pub(crate) mod http;
 pub(crate) mod log;

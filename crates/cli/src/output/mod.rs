@@ -1,5 +1,6 @@
 //! The one place that writes answers and notes.
 
+mod closed;
 pub(crate) mod json;
 mod table;
 
@@ -8,6 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use anstream::ColorChoice;
 use prost::Message;
 
+pub(crate) use closed::closed;
 pub(crate) use table::{Table, fields};
 
 use crate::{Error, common::Color};
@@ -103,6 +105,11 @@ impl Out {
     pub(crate) fn is_terminal(self) -> bool {
         io::stdout().is_terminal()
     }
+}
+
+/// `1 topic`, `2 topics`.
+pub(crate) fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Text from a message, with nothing in it that a terminal would obey.

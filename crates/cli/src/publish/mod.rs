@@ -5,7 +5,7 @@ mod input;
 mod json_line;
 mod sent;
 
-use std::{path::PathBuf, pin::pin};
+use std::path::PathBuf;
 
 use clap::Args;
 use fanfare_client::{
@@ -13,7 +13,7 @@ use fanfare_client::{
     publisher::{Published, Publisher},
 };
 
-use crate::{Error, Session, signals};
+use crate::{Error, Session, output::count, signals::Signals};
 use defaults::Defaults;
 use input::{Input, Many};
 pub(crate) use json_line::one as from_json;
@@ -80,12 +80,12 @@ async fn all(
     mut input: Input,
     defaults: &Defaults,
 ) -> Result<(), Error> {
-    let mut ended = pin!(signals::ended());
+    let mut signals = Signals::listen()?;
     let mut sent = Sent::default();
     let stop = loop {
         tokio::select! {
             biased;
-            signal = &mut ended => { signal?; break Stop::Signal }
+            () = signals.came() => break Stop::Signal,
             outcome = sent.next(), if !sent.is_empty() => {
                 if !take(session, &mut sent, outcome)? {
                     break Stop::Failure;
@@ -158,5 +158,6 @@ fn described(result: &PublishResult) -> String {
         return format!("{}  was published before (sequence {})", result.message_id, result.sequence);
     }
     let PublishResult { message_id, sequence, matched_subscriptions, .. } = result;
-    format!("{message_id}  sequence {sequence}, for {matched_subscriptions} subscriptions")
+    let subscriptions = count((*matched_subscriptions).into(), "subscription");
+    format!("{message_id}  sequence {sequence}, for {subscriptions}")
 }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, pin::Pin};
 
 use fanfare_client::publisher::{MessageFate, PublishError, PublishFuture, Published};
 
-use crate::{Error, error::hinted};
+use crate::{Error, error::hinted, output::count};
 
 /// A line and what became of one of its messages.
 pub(crate) type Outcome = (u64, Result<Published, PublishError>);
@@ -62,7 +62,7 @@ impl Sent {
 
     /// The sum.
     pub(crate) fn sentence(&self) -> String {
-        let mut text = format!("published {} messages", self.published);
+        let mut text = format!("published {}", count(self.published, "message"));
         let parts = [
             (self.duplicates, "were published before"),
             (self.not_stored, "were not published"),

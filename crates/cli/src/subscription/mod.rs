@@ -10,7 +10,7 @@ use fanfare_client::{
     proto::{LogPlace, SeekSubscriptionResponse, SubscriptionSettings, UpdateSubscriptionRequest},
 };
 
-use crate::{Error, Session, error::hinted, value};
+use crate::{Error, Session, error::hinted, output::count, value};
 use settings::{Change, Ordered, Settings};
 pub(crate) use settings::{Scope, filter_policy};
 pub(crate) use show::state;
@@ -185,7 +185,11 @@ async fn update(session: &Session, name: &str, change: Change) -> Result<(), Err
 async fn delete(session: &Session, name: &str, force: bool) -> Result<(), Error> {
     let subscriptions: Subscriptions = session.client.subscriptions();
     let stats = session.client.server().subscription_stats(name).await?;
-    let lost = format!("{} unsettled messages and {} dead letters", stats.backlog, stats.dead_letters);
+    let lost = format!(
+        "{} and {}",
+        count(stats.backlog, "unsettled message"),
+        count(stats.dead_letters, "dead letter")
+    );
     let short = session.names.short(&stats.name);
     if !force && stats.backlog + stats.dead_letters > 0 {
         let text = format!("subscription {short} has {lost}");

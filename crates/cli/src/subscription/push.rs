@@ -1,4 +1,8 @@
-use std::{env, path::PathBuf, time::Duration};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 use fanfare_client::proto::{
@@ -133,7 +137,7 @@ impl Push {
 
     fn secrets(&self, config: &mut PushConfig, mask: &mut Vec<String>) -> Result<(), Error> {
         let mut named = |path: &str| mask.push(format!("push.{path}"));
-        let files = self.push_signing_secret_files.iter().map(line);
+        let files = self.push_signing_secret_files.iter().map(|path| line(path));
         let variables = self.push_signing_secret_variables.iter().map(|name| variable(name));
         let secrets: Vec<String> = files.chain(variables).collect::<Result<_, _>>()?;
         if !secrets.is_empty() {
@@ -173,7 +177,7 @@ impl Push {
 }
 
 /// What a file has, without the end of its line.
-fn line(path: &PathBuf) -> Result<String, Error> {
+fn line(path: &Path) -> Result<String, Error> {
     Ok(connect::read(path)?.trim_end_matches(['\r', '\n']).to_owned())
 }
 

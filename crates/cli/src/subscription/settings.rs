@@ -179,7 +179,7 @@ impl Settings {
         if durations == [None, None] && self.backoff_multiplier.is_none() && self.backoff_jitter.is_none() {
             return Ok(());
         }
-        let before = settings.retry.take().or_else(|| now.retry.clone()).and_then(|retry| retry.policy);
+        let before = settings.retry.take().or(now.retry).and_then(|retry| retry.policy);
         let before = match before {
             Some(Policy::Exponential(exponential)) => exponential,
             None => ExponentialBackoff::default(),
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     fn exponential(settings: &SubscriptionSettings) -> ExponentialBackoff {
-        match settings.retry.clone().unwrap().policy.unwrap() {
+        match settings.retry.unwrap().policy.unwrap() {
             Policy::Exponential(exponential) => exponential,
             Policy::Phased(_) => panic!("phased"),
         }

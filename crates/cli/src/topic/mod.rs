@@ -9,7 +9,7 @@ use crate::{
     Error, Session,
     error::hinted,
     names::{self, Names},
-    output::{Table, fields},
+    output::{Table, count, fields},
     value,
 };
 use settings::{Change, Settings};
@@ -98,7 +98,7 @@ pub(crate) async fn run(command: Topic, session: Session) -> Result<(), Error> {
 /// What a deletion takes with it.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Lost {
-    subscriptions: usize,
+    subscriptions: u64,
     backlog: u64,
     dead_letters: u64,
 }
@@ -107,7 +107,10 @@ impl Lost {
     fn sentence(&self) -> String {
         let Self { subscriptions, backlog, dead_letters } = self;
         format!(
-            "{subscriptions} subscriptions with {backlog} unsettled messages and {dead_letters} dead letters"
+            "{} with {} and {}",
+            count(*subscriptions, "subscription"),
+            count(*backlog, "unsettled message"),
+            count(*dead_letters, "dead letter"),
         )
     }
 }
@@ -130,7 +133,7 @@ async fn delete(session: &Session, name: &str, force: bool) -> Result<(), Error>
 async fn lost(session: &Session, topic: &str) -> Result<Lost, Error> {
     let project = names::project_of(topic);
     let subscriptions = session.client.subscriptions().list(project, topic).await?;
-    let mut lost = Lost { subscriptions: subscriptions.len(), ..Lost::default() };
+    let mut lost = Lost { subscriptions: subscriptions.len() as u64, ..Lost::default() };
     for subscription in subscriptions {
         let Ok(stats) = session.client.server().subscription_stats(subscription.name).await else { continue };
         lost.backlog += stats.backlog;
