@@ -76,6 +76,18 @@ impl Shop {
         .await
     }
 
+    /// Waits until the relay has looked several times more: its session's statements begin one after the other.
+    pub(super) async fn until_it_has_looked(&self) {
+        const STATEMENTS: usize = 12;
+        let started = "SELECT query_start::text FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE locktype = 'advisory'";
+        let mut seen = std::collections::HashSet::new();
+        eventually("the relay looks", async || {
+            seen.extend(sqlx::query_scalar::<_, String>(started).fetch_optional(&self.pool).await.unwrap());
+            if seen.len() >= STATEMENTS { Ok(()) } else { Err(seen.len()) }
+        })
+        .await;
+    }
+
     /// Ends the sessions that wait for a lock, as the end of their machine would.
     pub(super) async fn end_sessions_that_wait(&self) {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
