@@ -61,8 +61,11 @@ struct Page<T> {
     next: String,
 }
 
-/// All pages of a list.
-async fn all<T>(page: impl AsyncFn(String) -> Result<Page<T>, ServerError>) -> Result<Vec<T>, AdminError> {
+/// All pages of a list. No `AsyncFn`, whose futures could not be proved to be `Send`.
+async fn all<T, F>(page: impl Fn(String) -> F) -> Result<Vec<T>, AdminError>
+where
+    F: Future<Output = Result<Page<T>, ServerError>>,
+{
     let (mut items, mut token) = (Vec::new(), String::new());
     loop {
         let page = page(token).await?;

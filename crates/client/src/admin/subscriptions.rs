@@ -86,12 +86,14 @@ impl Subscriptions {
         topic: impl Into<String>,
     ) -> Result<Vec<v1::Subscription>, AdminError> {
         let (project, topic) = (project.into(), topic.into());
-        all(async |page_token| {
+        all(|page_token| {
             let (project, topic) = (project.clone(), topic.clone());
             let request = v1::ListSubscriptionsRequest { project, topic, page_size: 1_000, page_token };
-            let call = async |channel, request| client(channel).list_subscriptions(request).await;
-            let page = self.lines.call(Repeat::Safe, request, call).await?;
-            Ok(Page { items: page.subscriptions, next: page.next_page_token })
+            async {
+                let call = async |channel, request| client(channel).list_subscriptions(request).await;
+                let page = self.lines.call(Repeat::Safe, request, call).await?;
+                Ok(Page { items: page.subscriptions, next: page.next_page_token })
+            }
         })
         .await
     }

@@ -60,11 +60,14 @@ impl Topics {
     /// What befalls any call.
     pub async fn list(&self, project: impl Into<String>) -> Result<Vec<v1::Topic>, AdminError> {
         let project = project.into();
-        all(async |page_token| {
+        all(|page_token| {
             let request = v1::ListTopicsRequest { project: project.clone(), page_size: 1_000, page_token };
-            let call = async |channel, request| TopicServiceClient::new(channel).list_topics(request).await;
-            let page = self.lines.call(Repeat::Safe, request, call).await?;
-            Ok(Page { items: page.topics, next: page.next_page_token })
+            async {
+                let call =
+                    async |channel, request| TopicServiceClient::new(channel).list_topics(request).await;
+                let page = self.lines.call(Repeat::Safe, request, call).await?;
+                Ok(Page { items: page.topics, next: page.next_page_token })
+            }
         })
         .await
     }
