@@ -8,7 +8,8 @@ use tonic::transport::Channel;
 use super::{AdminError, Page, all};
 use crate::{connect::Lines, retry::Repeat};
 
-/// Subscriptions. All of it but [confirming](Self::confirm) can be called again and again: what is done already is no error.
+/// Subscriptions. All of it but [confirming](Self::confirm) can be called again and again: what is done already is no error, but
+/// deleting what is not there.
 #[derive(Debug, Clone)]
 pub struct Subscriptions {
     lines: Lines,
@@ -105,8 +106,7 @@ impl Subscriptions {
     pub async fn delete(&self, name: impl Into<String>) -> Result<(), AdminError> {
         let request = v1::DeleteSubscriptionRequest { name: name.into() };
         let call = async |channel, request| client(channel).delete_subscription(request).await;
-        self.lines.call(Repeat::Safe, request, call).await?;
-        Ok(())
+        Ok(self.lines.delete(request, call).await?)
     }
 
     /// Confirms a push endpoint with the token that was sent to it. A token is good once.

@@ -7,7 +7,7 @@ use prost_types::FieldMask;
 use super::{AdminError, Page, all};
 use crate::{connect::Lines, retry::Repeat};
 
-/// Topics. All of it can be called again and again: what is done already is no error.
+/// Topics. All of it can be called again and again: what is done already is no error, but deleting what is not there.
 #[derive(Debug, Clone)]
 pub struct Topics {
     lines: Lines,
@@ -79,8 +79,7 @@ impl Topics {
     pub async fn delete(&self, name: impl Into<String>, force: bool) -> Result<(), AdminError> {
         let request = v1::DeleteTopicRequest { name: name.into(), force };
         let call = async |channel, request| TopicServiceClient::new(channel).delete_topic(request).await;
-        self.lines.call(Repeat::Safe, request, call).await?;
-        Ok(())
+        Ok(self.lines.delete(request, call).await?)
     }
 }
 
