@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fanfare_client::{
     Client, admin, proto,
-    publisher::{PublishFuture, Publisher},
+    publisher::{PublishError, PublishFuture, Publisher},
 };
 
 fn goes_to_a_task<F: Future + Send + 'static>(_: F) {}
@@ -17,20 +17,19 @@ fn every_future_can_be_spawned(client: Client, publisher: Publisher, future: Pub
     is_shared(&client);
     is_shared(&publisher);
     goes_to_a_task(future);
-    goes_to_a_task({
-        let publisher = publisher.clone();
-        async move {
-            _ = publisher.enqueue("a").await?.await?;
-            publisher.flush().await;
-            publisher.shutdown().await;
-            Ok::<_, fanfare_client::publisher::PublishError>(())
-        }
-    });
+    goes_to_a_task(publishing(publisher));
     goes_to_a_task(topics(client.topics()));
     goes_to_a_task(subscriptions(client.subscriptions()));
     goes_to_a_task(server(client.server()));
     goes_to_a_task(async move { client.settler("s").pull(1, Duration::ZERO).await });
     goes_to_a_task(fanfare_client::correlation::scope("c", async {}));
+}
+
+async fn publishing(publisher: Publisher) -> Result<(), PublishError> {
+    publisher.enqueue("a").await?.await?;
+    publisher.flush().await;
+    publisher.shutdown().await;
+    Ok(())
 }
 
 async fn topics(topics: admin::Topics) -> Result<(), admin::AdminError> {
