@@ -10,6 +10,8 @@ pub use server::Server;
 pub use subscriptions::{CreateSubscription, Subscriptions};
 pub use topics::{CreateTopic, Topics};
 
+use tonic::Code;
+
 use crate::ServerError;
 
 /// Why an administrative call failed.
@@ -47,8 +49,10 @@ impl AdminError {
 impl From<ServerError> for AdminError {
     fn from(error: ServerError) -> Self {
         match error.code() {
-            tonic::Code::NotFound => Self::NotFound(error),
-            tonic::Code::AlreadyExists => Self::AlreadyExists(error),
+            Code::NotFound => Self::NotFound(error),
+            Code::AlreadyExists => Self::AlreadyExists(error),
+            // Also of what stands before the broker: who may not call, and methods that an older one has not.
+            Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => Self::Refused(error),
             _ if error.is_certainly_undone() => Self::Refused(error),
             _ => Self::NoAnswer(error),
         }
@@ -61,8 +65,11 @@ struct Page<T> {
     next: String,
 }
 
-/// All pages of a list.
-async fn all<T>(page: impl AsyncFn(String) -> Result<Page<T>, ServerError>) -> Result<Vec<T>, AdminError> {
+/// All pages of a list. No `AsyncFn`, whose futures could not be proved to be `Send`.
+async fn all<T, F>(page: impl Fn(String) -> F) -> Result<Vec<T>, AdminError>
+where
+    F: Future<Output = Result<Page<T>, ServerError>>,
+{
     let (mut items, mut token) = (Vec::new(), String::new());
     loop {
         let page = page(token).await?;
@@ -71,5 +78,25 @@ async fn all<T>(page: impl AsyncFn(String) -> Result<Page<T>, ServerError>) -> R
             return Ok(items);
         }
         token = page.next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Status;
+
+    use super::*;
+
+    fn of(status: Status) -> AdminError {
+        ServerError::from(status).into()
+    }
+
+    #[test]
+    fn who_may_not_call_or_calls_what_is_not_there_is_refused() {
+        let statuses =
+            [Status::unauthenticated("no"), Status::permission_denied("no"), Status::unimplemented("no")];
+        assert!(statuses.into_iter().all(|status| matches!(of(status), AdminError::Refused(_))));
+        let statuses = [Status::unavailable("broken"), Status::internal("broken"), Status::unknown("broken")];
+        assert!(statuses.into_iter().all(|status| matches!(of(status), AdminError::NoAnswer(_))));
     }
 }

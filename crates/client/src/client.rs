@@ -23,6 +23,9 @@ impl Client {
     ///
     /// # Errors
     /// [`ConnectError`] if that is no endpoint. Whether a broker is there shows at the first call.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, in which its connections live: a client is not used beyond the end of the one it was built in.
     pub fn connect(endpoint: impl Into<String>) -> Result<Self, ConnectError> {
         Self::builder().endpoint(endpoint).build()
     }
@@ -30,6 +33,11 @@ impl Client {
     /// A client to be configured.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn lines(&self) -> &Lines {
+        &self.lines
     }
 
     /// Topics: create, get, list, update, delete.
@@ -153,6 +161,9 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`ConnectError`] says which part cannot be used.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, in which its connections live: a client is not used beyond the end of the one it was built in.
     pub fn build(self) -> Result<Client, ConnectError> {
         Ok(Client { lines: Lines::new(&self.transport)? })
     }

@@ -7,7 +7,7 @@ use crate::ServerError;
 /// How often and for how long something is tried again.
 ///
 /// The wait before the n-th retry is between half and all of `initial * 2^(n - 1)`, at most `longest`; if the broker asks for a longer one
-/// (`google.rpc.RetryInfo`), that long.
+/// (`google.rpc.RetryInfo`), that long, up to the larger of `longest` and `within`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
@@ -54,12 +54,13 @@ impl Backoff {
         Self { policy, failures: 0 }
     }
 
-    /// The wait after one more failure, at least as long as the broker asks for.
+    /// The wait after one more failure, at least as long as the broker asks for; but what comes later is tried in the time of the policy too.
     pub(crate) fn next(&mut self, at_least: Option<Duration>) -> Duration {
         let doubled = self.policy.initial.saturating_mul(1 << self.failures.min(20)).min(self.policy.longest);
         self.failures += 1;
         let spread = doubled / 2 + (doubled / 2).mul_f64(fraction());
-        spread.max(at_least.unwrap_or_default())
+        let longest = self.policy.within.max(self.policy.longest);
+        spread.max(at_least.unwrap_or_default().min(longest))
     }
 
     /// It works again.
@@ -111,5 +112,14 @@ mod tests {
     fn the_broker_can_ask_for_a_longer_wait() {
         let mut backoff = Backoff::new(RetryPolicy::default());
         assert_eq!(backoff.next(Some(Duration::from_secs(5))), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn the_broker_cannot_ask_for_a_wait_that_outlasts_the_policy() {
+        let hour = Some(Duration::from_secs(3_600));
+        let wait = |policy| Backoff::new(policy).next(hour);
+        assert_eq!(wait(RetryPolicy::default()), Duration::from_secs(60));
+        assert_eq!(wait(RetryPolicy::never()), Duration::from_secs(10));
+        assert_eq!(wait(RetryPolicy::default().within(Duration::MAX)), Duration::from_secs(3_600));
     }
 }

@@ -8,7 +8,8 @@ use tonic::transport::Channel;
 use super::{AdminError, Page, all};
 use crate::{connect::Lines, retry::Repeat};
 
-/// Subscriptions. All of it but [confirming](Self::confirm) can be called again and again: what is done already is no error.
+/// Subscriptions. All of it but [confirming](Self::confirm) can be called again and again: what is done already is no error, but
+/// deleting what is not there.
 #[derive(Debug, Clone)]
 pub struct Subscriptions {
     lines: Lines,
@@ -86,12 +87,14 @@ impl Subscriptions {
         topic: impl Into<String>,
     ) -> Result<Vec<v1::Subscription>, AdminError> {
         let (project, topic) = (project.into(), topic.into());
-        all(async |page_token| {
+        all(|page_token| {
             let (project, topic) = (project.clone(), topic.clone());
             let request = v1::ListSubscriptionsRequest { project, topic, page_size: 1_000, page_token };
-            let call = async |channel, request| client(channel).list_subscriptions(request).await;
-            let page = self.lines.call(Repeat::Safe, request, call).await?;
-            Ok(Page { items: page.subscriptions, next: page.next_page_token })
+            async {
+                let call = async |channel, request| client(channel).list_subscriptions(request).await;
+                let page = self.lines.call(Repeat::Safe, request, call).await?;
+                Ok(Page { items: page.subscriptions, next: page.next_page_token })
+            }
         })
         .await
     }
@@ -103,8 +106,7 @@ impl Subscriptions {
     pub async fn delete(&self, name: impl Into<String>) -> Result<(), AdminError> {
         let request = v1::DeleteSubscriptionRequest { name: name.into() };
         let call = async |channel, request| client(channel).delete_subscription(request).await;
-        self.lines.call(Repeat::Safe, request, call).await?;
-        Ok(())
+        Ok(self.lines.delete(request, call).await?)
     }
 
     /// Confirms a push endpoint with the token that was sent to it. A token is good once.

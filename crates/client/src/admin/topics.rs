@@ -7,7 +7,7 @@ use prost_types::FieldMask;
 use super::{AdminError, Page, all};
 use crate::{connect::Lines, retry::Repeat};
 
-/// Topics. All of it can be called again and again: what is done already is no error.
+/// Topics. All of it can be called again and again: what is done already is no error, but deleting what is not there.
 #[derive(Debug, Clone)]
 pub struct Topics {
     lines: Lines,
@@ -60,11 +60,14 @@ impl Topics {
     /// What befalls any call.
     pub async fn list(&self, project: impl Into<String>) -> Result<Vec<v1::Topic>, AdminError> {
         let project = project.into();
-        all(async |page_token| {
+        all(|page_token| {
             let request = v1::ListTopicsRequest { project: project.clone(), page_size: 1_000, page_token };
-            let call = async |channel, request| TopicServiceClient::new(channel).list_topics(request).await;
-            let page = self.lines.call(Repeat::Safe, request, call).await?;
-            Ok(Page { items: page.topics, next: page.next_page_token })
+            async {
+                let call =
+                    async |channel, request| TopicServiceClient::new(channel).list_topics(request).await;
+                let page = self.lines.call(Repeat::Safe, request, call).await?;
+                Ok(Page { items: page.topics, next: page.next_page_token })
+            }
         })
         .await
     }
@@ -76,8 +79,7 @@ impl Topics {
     pub async fn delete(&self, name: impl Into<String>, force: bool) -> Result<(), AdminError> {
         let request = v1::DeleteTopicRequest { name: name.into(), force };
         let call = async |channel, request| TopicServiceClient::new(channel).delete_topic(request).await;
-        self.lines.call(Repeat::Safe, request, call).await?;
-        Ok(())
+        Ok(self.lines.delete(request, call).await?)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Unary calls, each with its time-out and its retries.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use tonic::{Code, Request, Response, Status, transport::Channel};
 
@@ -26,6 +29,37 @@ impl Lines {
         self.call_within(timeout, repeat, request, call).await
     }
 
+    /// Calls something that deletes. What is gone when a call is made again that got no answer was deleted by that.
+    pub(crate) async fn delete<Q, A, F>(
+        &self,
+        request: Q,
+        call: impl Fn(Channel, Request<Q>) -> F,
+    ) -> Result<(), ServerError>
+    where
+        Q: Clone,
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        let in_doubt = AtomicBool::new(false);
+        let noted = |channel, request| {
+            let trying = call(channel, request);
+            // A try of which nothing is heard leaves it in doubt.
+            let before = in_doubt.swap(true, Ordering::Relaxed);
+            let in_doubt = &in_doubt;
+            async move {
+                let answer = trying.await;
+                let is_undone = |status: &Status| ServerError::from(status.clone()).is_certainly_undone();
+                if answer.as_ref().err().is_none_or(is_undone) {
+                    in_doubt.store(before, Ordering::Relaxed);
+                }
+                answer
+            }
+        };
+        match self.call(Repeat::Safe, request, noted).await {
+            Err(error) if error.code() == Code::NotFound && in_doubt.load(Ordering::Relaxed) => Ok(()),
+            answer => answer.map(|_| ()),
+        }
+    }
+
     /// Likewise, for calls that wait at the broker.
     pub(crate) async fn call_within<Q, A, F>(
         &self,
@@ -38,7 +72,7 @@ impl Lines {
         Q: Clone,
         F: Future<Output = Result<Response<A>, Status>>,
     {
-        let give_up = clock::now() + self.retry().within;
+        let give_up = clock::after(clock::now(), self.retry().within);
         let mut backoff = Backoff::new(self.retry());
         loop {
             let picked = self.pick();
@@ -56,7 +90,7 @@ impl Lines {
                 false => picked.works(),
             }
             let wait = backoff.next(error.retry_after());
-            if !repeat.allows(&error) || clock::now() + wait > give_up {
+            if !repeat.allows(&error) || clock::after(clock::now(), wait) > give_up {
                 return Err(error);
             }
             tracing::debug!(%error, ?wait, "a call failed and is made again");
@@ -64,3 +98,6 @@ impl Lines {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

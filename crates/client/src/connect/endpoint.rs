@@ -5,7 +5,7 @@ use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 
 use super::ConnectError;
-use crate::retry::RetryPolicy;
+use crate::{clock, retry::RetryPolicy};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -82,8 +82,8 @@ impl Transport {
             .user_agent(concat!("fanfare-client/", env!("CARGO_PKG_VERSION")))
             .map_err(|error| bad(&error))?
             .connect_timeout(self.connect_timeout)
-            .http2_keep_alive_interval(self.keepalive_interval)
-            .keep_alive_timeout(self.keepalive_timeout)
+            .http2_keep_alive_interval(self.keepalive_interval.min(clock::AGES))
+            .keep_alive_timeout(self.keepalive_timeout.min(clock::AGES))
             .keep_alive_while_idle(true)
             .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW)

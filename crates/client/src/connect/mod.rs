@@ -94,11 +94,11 @@ impl Lines {
         if lines.is_empty() {
             return Err(ConnectError::NoEndpoint);
         }
-        let bearer = |token: &String| format!("Bearer {token}").parse().map_err(|_| ConnectError::Token);
+        let authorization = transport.token.as_deref().map(bearer).transpose()?;
         Ok(Self(Arc::new(Inner {
             lines,
             next: AtomicUsize::default(),
-            authorization: transport.token.as_ref().map(bearer).transpose()?,
+            authorization,
             retry: transport.retry,
             request_timeout: transport.request_timeout,
         })))
@@ -137,6 +137,13 @@ impl Lines {
     }
 }
 
+/// The header that shows a token to the broker, and to nobody who prints it.
+fn bearer(token: &str) -> Result<AsciiMetadataValue, ConnectError> {
+    let mut value: AsciiMetadataValue = format!("Bearer {token}").parse().map_err(|_| ConnectError::Token)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 impl Picked {
     pub(crate) fn channel(&self) -> Channel {
         self.line().channel.clone()
@@ -145,7 +152,7 @@ impl Picked {
     /// Its connection failed: the others go first for a while.
     pub(crate) fn failed(&self) {
         let pause = &mut *self.line().pause.lock();
-        pause.until = Some(clock::now() + pause.backoff.next(None));
+        pause.until = Some(clock::after(clock::now(), pause.backoff.next(None)));
     }
 
     /// The broker has answered on it.
@@ -174,6 +181,23 @@ mod tests {
         let lines = lines(3);
         let picked: Vec<_> = (0..6).map(|_| lines.pick().index).collect();
         assert_eq!(picked, [0, 1, 2, 0, 1, 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "runtime")]
+    fn outside_of_a_runtime_no_client_can_be_built() {
+        lines(1);
+    }
+
+    #[tokio::test]
+    async fn the_token_is_in_no_debug_text() {
+        let client = crate::Client::builder().endpoint("http://127.0.0.1:1").token("a-secret");
+        let built = client.clone().build().unwrap();
+        let request = built.lines().request(());
+        let text =
+            format!("{client:?} {built:?} {:?} {:?} {request:?}", built.publisher("t"), built.topics());
+        assert!(!text.contains("a-secret"), "{text}");
+        assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer a-secret");
     }
 
     #[tokio::test(start_paused = true)]

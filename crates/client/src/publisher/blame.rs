@@ -5,7 +5,7 @@ use std::ops::Range;
 use tokio::time::Instant;
 
 use super::{PublishError, held::Reply, state::State};
-use crate::ServerError;
+use crate::{ServerError, clock};
 
 /// How a stream has ended.
 #[derive(Debug)]
@@ -57,7 +57,8 @@ impl State {
         if end.error.is_transient() {
             // What is not on the stream has not been tried on it.
             let tried = if end.was_open { self.sent } else { self.held.len() };
-            let is_too_late = |index: &usize| self.held[*index].taken_at + self.within < again_at;
+            let is_too_late =
+                |index: &usize| clock::after(self.held[*index].taken_at, self.within) < again_at;
             return Blame::TooLate(0..(0..tried).take_while(is_too_late).count());
         }
         let request = match (end.was_open, self.requests.front()) {

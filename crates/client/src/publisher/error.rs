@@ -26,7 +26,7 @@ pub enum PublishError {
     /// The broker refuses it, and would again. It is not stored.
     #[error("the broker refuses the message: {0}")]
     Refused(#[source] ServerError),
-    /// It was tried for as long as the retry policy allows, and the broker refused it each time. It is not stored.
+    /// It was tried for as long as the retry policy allows, and each time the broker refused it or could not be reached. It is not stored.
     #[error("given up, and not stored: {0}")]
     GivenUp(#[source] ServerError),
     /// It was tried for as long as the retry policy allows, and the broker has not answered whether it is stored. It may be.

@@ -139,8 +139,10 @@ impl Publisher {
     }
 
     /// Waits for room, whatever [`OnFull`] says, and takes a message; the future of its identity is the answer. For loops that publish much and
-    /// look at the results later: back-pressure is here, and the order of the calls is the order of the messages. Dropped before it is ready,
-    /// it takes no message.
+    /// look at the results later: back-pressure is here, and the order of the calls is the order of the messages.
+    ///
+    /// Dropped while it waits, it takes no message. Room can come in the moment in which it is dropped, though, and then the message is
+    /// sent: who stops waiting, for example in `select!`, and publishes again gives the message a deduplication ID of their own.
     ///
     /// # Errors
     /// [`PublishError::KeyPaused`], [`PublishError::ShutDown`], or [`PublishError::Refused`] for a message that is too large for every broker:

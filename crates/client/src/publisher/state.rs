@@ -23,6 +23,7 @@ use super::{
     held::Held,
     inbox::{Collected, Outcomes, Settled, WakeAt},
 };
+use crate::clock;
 
 /// Requests on the stream, at most: as many as a broker works on at a time. More would wait there instead of becoming larger batches here.
 pub(super) const IN_FLIGHT: usize = 64;
@@ -43,6 +44,9 @@ pub(super) struct State {
     pub(super) requests: VecDeque<usize>,
     /// Messages on the stream.
     pub(super) sent: usize,
+    /// Requests that may be on the stream: one after a refusal, one more with each that is accepted, at most [`IN_FLIGHT`]. Else, where each
+    /// message is refused, each would send everything behind it in vain. After an end that blames time it is all of them, so that all are tried.
+    window: usize,
     /// Bytes of what is not on the stream.
     unsent_bytes: usize,
     pub(super) limits: BatchLimits,
@@ -59,6 +63,7 @@ impl State {
             held: VecDeque::new(),
             requests: VecDeque::new(),
             sent: 0,
+            window: IN_FLIGHT,
             unsent_bytes: 0,
             limits,
             within,
@@ -93,10 +98,10 @@ impl State {
     /// When the next request is to be sent, if the stream is open.
     pub(super) fn due(&self, now: Instant) -> Due {
         let Some(first) = self.held.get(self.sent) else { return Due::Open };
-        if self.requests.len() >= IN_FLIGHT {
+        if self.requests.len() >= self.window {
             return Due::Open;
         }
-        let since = first.taken_at + self.limits.delay;
+        let since = clock::after(first.taken_at, self.limits.delay);
         match first.number < self.urgent_below || since <= now || self.is_full() {
             true => Due::Now,
             false => Due::At(since),
@@ -105,7 +110,7 @@ impl State {
 
     /// How much more makes the next request full.
     pub(super) fn wake_at(&self) -> WakeAt {
-        if self.requests.len() >= IN_FLIGHT {
+        if self.requests.len() >= self.window {
             return WakeAt::NEVER;
         }
         match self.held.len() - self.sent {
@@ -140,6 +145,7 @@ impl State {
             return Err(Mismatch);
         }
         self.requests.pop_front();
+        self.window = IN_FLIGHT.min(self.window + 1);
         self.sent -= results.len();
         let mut settled = Settled::default();
         for (held, result) in self.held.drain(..results.len()).zip(results) {
@@ -159,6 +165,7 @@ impl State {
         for held in self.held.range_mut(..self.sent) {
             held.reply.stream_ended(end.is_undone());
         }
+        self.window = if matches!(blame, Blame::Refused(_)) { 1 } else { IN_FLIGHT };
         self.requests.clear();
         self.sent = 0;
         let settled = self.fail(&blame, end);

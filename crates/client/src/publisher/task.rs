@@ -137,7 +137,7 @@ impl Task {
         let mut again_at = clock::now();
         self.line = Line::Closed;
         if end.error.is_transient() {
-            again_at += self.backoff.next(end.error.retry_after());
+            again_at = clock::after(again_at, self.backoff.next(end.error.retry_after()));
             self.line = Line::Waiting(again_at);
         }
         tracing::debug!(error = %end.error, topic = self.way.topic, "a publisher's stream has ended");
@@ -193,7 +193,7 @@ impl Line {
             Self::Opening(picked, opening) => Event::Opened(picked.clone(), opening.await),
             Self::Open(picked, stream, since) => {
                 let answer = match owes {
-                    true => timeout_at(*since + patience, stream.answer()).await,
+                    true => timeout_at(clock::after(*since, patience), stream.answer()).await,
                     false => Ok(stream.answer().await),
                 };
                 Event::Answered(picked.clone(), answer.unwrap_or_else(|_| Err(late())))

@@ -132,6 +132,22 @@ fn at_most_64_requests_are_on_the_stream() {
 }
 
 #[test]
+fn after_a_refusal_requests_are_sent_one_by_one_until_they_are_accepted_again() {
+    let mut case = Case::with(1, &[""; 80]);
+    assert_eq!(case.send().len(), 64);
+    case.end(INVALID.0, INVALID.1, "messages[0]");
+    assert_eq!(case.send().len(), 1, "what is behind another refused one would be sent in vain");
+    for accepted in [2, 2, 2] {
+        case.state.answered(vec![PublishResult::default()]).unwrap();
+        assert_eq!(case.send().len(), accepted);
+    }
+    case.end(tonic::Code::ResourceExhausted, "TOPIC_FULL", "");
+    assert_eq!(case.send().len(), 1, "without a time to wait it is a refusal");
+    case.end(tonic::Code::Unavailable, "BROKER_DRAINING", "");
+    assert_eq!(case.send().len(), 64, "what passes is no word on those behind, whose time runs");
+}
+
+#[test]
 fn an_answer_is_that_of_the_oldest_request_and_must_fit_it() {
     let mut case = Case::with(2, &["", "", ""]);
     case.collect(Vec::new(), 3);
@@ -151,7 +167,9 @@ fn a_refused_message_fails_alone_and_the_others_are_sent_again() {
     let settled = case.end(INVALID.0, INVALID.1, "messages[1].data");
     assert_eq!((settled.messages, case.outcomes().as_str()), (1, ".R.."));
     case.later(DELAY);
-    assert_eq!(case.send(), [2, 1]);
+    assert_eq!(case.send(), [2]);
+    case.state.answered(vec![PublishResult::default(); 2]).unwrap();
+    assert_eq!(case.send(), [1]);
 }
 
 #[test]

@@ -132,6 +132,27 @@ async fn a_broker_that_does_not_answer_is_left_after_the_request_timeout() {
 }
 
 #[tokio::test]
+async fn times_without_an_end_are_taken_as_such() {
+    let fake = Fake::start([vec![Act::StoreAndBreak]]).await;
+    let client = Client::builder()
+        .endpoint(format!("http://{}", fake.address))
+        .retry(RetryPolicy::default().within(Duration::MAX))
+        .connect_timeout(Duration::MAX)
+        .request_timeout(Duration::MAX)
+        .keepalive(Duration::MAX, Duration::MAX)
+        .build()
+        .unwrap();
+    // Refused by a broker that has no topics, and not by a panic.
+    within(client.topics().get("t")).await.unwrap_err();
+    let publisher = client.publisher("t").batch_delay(Duration::MAX);
+    let publisher = publisher.retry(RetryPolicy::default().within(Duration::MAX)).build();
+    let future = publisher.publish("a");
+    within(publisher.flush()).await;
+    outcome(future).await.unwrap();
+    assert_eq!(fake.seen().len(), 2);
+}
+
+#[tokio::test]
 async fn an_idle_stream_is_not_late() {
     let fake = Fake::start([]).await;
     let endpoint = format!("http://{}", fake.address);

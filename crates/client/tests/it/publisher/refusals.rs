@@ -125,3 +125,15 @@ async fn an_empty_message_is_refused_and_says_why() {
     assert!(is_refused(&refused, "INVALID_FIELD"), "{refused:?}");
     assert!(refused.unwrap_err().to_string().contains("messages[0]"));
 }
+
+#[tokio::test]
+async fn where_every_message_is_refused_each_says_so_soon() {
+    let setup = Setup::new().await;
+    let publisher = setup.publisher().build();
+    let futures: Vec<_> = (0..1_000).map(|_| publisher.publish(bad("a"))).collect();
+    for future in futures {
+        assert!(is_refused(&outcome(future).await, "INVALID_FIELD"));
+    }
+    outcome(publisher.publish("b")).await.unwrap();
+    assert_eq!(setup.texts(1).await, ["b"]);
+}
