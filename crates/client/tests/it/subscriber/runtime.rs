@@ -22,10 +22,8 @@ fn a_settlement_is_unconfirmed_when_the_runtime_of_its_stream_has_ended() {
         (setup, held, stream)
     });
     let elsewhere = runtime();
-    let before = elsewhere.block_on(async {
-        setup.broker.stop().await;
-        held.remove(0).ack()
-    });
+    elsewhere.block_on(setup.broker.stop());
+    let before = held.remove(0).ack();
     of_the_stream.shutdown_timeout(Duration::from_secs(10));
     elsewhere.block_on(async {
         assert_eq!(soon(before).await, Err(AckError::Unconfirmed));
