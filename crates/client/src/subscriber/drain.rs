@@ -21,7 +21,7 @@ use super::{
     session::{Session, Stop, at},
     transport::Connection,
 };
-use crate::{ServerError, clock};
+use crate::{ServerError, clock, retry::Repeat};
 
 /// At the end, for what is settled and not confirmed; and for a stream whose client's side is closed.
 const CONFIRMATIONS: Duration = Duration::from_secs(10);
@@ -38,8 +38,9 @@ impl Session {
         if let Some(connection) = connection {
             // What it did not confirm is settled again below.
             _ = timeout(CONFIRMATIONS, self.close(connection)).await;
-            self.book.disconnected(clock::now());
         }
+        // Also what went with a stream that was not open yet.
+        self.book.disconnected(clock::now());
         self.settle_rest(until).await;
     }
 
@@ -98,7 +99,10 @@ impl Session {
         ends: Option<Instant>,
     ) -> Result<(), ()> {
         let error = match settled {
-            Ok(answer) => return self.take(answer).map_err(drop),
+            Ok(answer) => {
+                self.reach.worked();
+                return self.take(answer).map_err(drop);
+            }
             Err(error) => error,
         };
         self.book.disconnected(clock::now());
@@ -117,17 +121,18 @@ async fn within<T>(ends: Option<Instant>, future: impl Future<Output = T>) -> Op
     }
 }
 
-/// What a stream would do with a request, by unary calls.
+/// What a stream would do with a request, by unary calls. They are not repeated here: whose answer was lost is settled again by the book, which
+/// knows then that it may have been made.
 async fn settle(
     settler: &Settler,
     request: v1::StreamingPullRequest,
 ) -> Result<v1::StreamingPullResponse, ServerError> {
     let mut answer = v1::StreamingPullResponse::default();
     if !request.acks.is_empty() {
-        answer.ack_results = settler.acknowledge(request.acks).await?;
+        answer.ack_results = settler.acknowledge(Repeat::IfRefused, request.acks).await?.results;
     }
     for nack in request.nacks {
-        answer.nack_results.extend(settler.give_back(nack.ack_ids, nack.delay).await?);
+        answer.nack_results.extend(settler.give_back(Repeat::IfRefused, nack.ack_ids, nack.delay).await?);
     }
     for extension in request.extensions {
         let extended = settler.extend_by(extension.ack_ids, extension.ack_deadline).await?;

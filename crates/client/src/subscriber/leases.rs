@@ -208,6 +208,9 @@ impl Leases {
     pub(super) fn all_due(&mut self, now: Instant) {
         let sequences: Vec<_> = self.held.keys().copied().collect();
         for sequence in sequences {
+            if let Some(held) = self.held.get_mut(&sequence) {
+                held.ends = now;
+            }
             self.plan(sequence, Some(now));
         }
     }

@@ -87,7 +87,6 @@ impl Session {
 
     /// Consumes to the end.
     pub(super) async fn run(mut self) {
-        let outbox = self.outbox.clone();
         match self.consume().await {
             Ok((stop, connection)) => self.drain(stop, connection).await,
             Err(error) => {
@@ -96,7 +95,6 @@ impl Session {
                 _ = self.frames.try_send(Err(error));
             }
         }
-        outbox.close();
     }
 
     async fn consume(&mut self) -> Result<(Stop, Option<Connection>), ConsumeError> {
@@ -191,6 +189,13 @@ impl Session {
     }
 }
 
+/// Also when it panics or its runtime ends: handles are told that nobody knows.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.outbox.close();
+    }
+}
+
 /// Never, if there is no time.
 pub(super) async fn at(time: Option<Instant>) {
     match time {
@@ -218,8 +223,8 @@ impl Reach {
         self.failing_since = None;
     }
 
-    /// A stream did its work.
-    fn worked(&mut self) {
+    /// A stream, or a call in its place, did its work.
+    pub(super) fn worked(&mut self) {
         self.failing_since = None;
         self.backoff.reset();
     }

@@ -1,6 +1,9 @@
 //! Single pulls and settlements by ack ID: for command lines, and for who settles elsewhere than they received.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use fanfare_proto::v1::{self, subscriber_service_client::SubscriberServiceClient};
 use tonic::transport::Channel;
@@ -78,12 +81,14 @@ impl Settler {
         Ok(received.map(|message| (message.ack_id().to_owned(), message)).collect())
     }
 
-    /// Settles messages as done. One outcome an ack ID, in their order.
+    /// Settles messages as done. One outcome an ack ID, in their order. If an answer was lost and the call made again, a message that is found
+    /// settled counts as acknowledged by the first.
     ///
     /// # Errors
     /// [`SettleError`].
     pub async fn ack(&self, ack_ids: Vec<String>) -> Result<Vec<SettleOutcome>, SettleError> {
-        Ok(self.acknowledge(ack_ids).await?.into_iter().map(outcome).collect())
+        let acked = self.acknowledge(Repeat::Safe, ack_ids).await?;
+        Ok(acked.results.into_iter().map(|result| acked_outcome(result, acked.is_repeated)).collect())
     }
 
     /// Gives messages back as failed; they come again after `delay`, or as the subscription's retry policy says.
@@ -95,7 +100,7 @@ impl Settler {
         ack_ids: Vec<String>,
         delay: Option<Duration>,
     ) -> Result<Vec<SettleOutcome>, SettleError> {
-        let results = self.give_back(ack_ids, delay.map(duration)).await?;
+        let results = self.give_back(Repeat::Safe, ack_ids, delay.map(duration)).await?;
         Ok(results.into_iter().map(outcome).collect())
     }
 
@@ -118,21 +123,28 @@ impl Settler {
 
     pub(super) async fn acknowledge(
         &self,
+        repeat: Repeat,
         ack_ids: Vec<String>,
-    ) -> Result<Vec<v1::SettleResult>, ServerError> {
+    ) -> Result<Acknowledged, ServerError> {
         let request = v1::AcknowledgeRequest { subscription: self.subscription.clone(), ack_ids };
-        let call = async |channel, request| client(channel).acknowledge(request).await;
-        Ok(self.lines.call(Repeat::Safe, request, call).await?.results)
+        let tries = AtomicU32::new(0);
+        let call = |channel, request| {
+            tries.fetch_add(1, Ordering::Relaxed);
+            async move { client(channel).acknowledge(request).await }
+        };
+        let results = self.lines.call(repeat, request, call).await?.results;
+        Ok(Acknowledged { results, is_repeated: tries.into_inner() > 1 })
     }
 
     pub(super) async fn give_back(
         &self,
+        repeat: Repeat,
         ack_ids: Vec<String>,
         delay: Option<prost_types::Duration>,
     ) -> Result<Vec<v1::SettleResult>, ServerError> {
         let request = v1::NackRequest { subscription: self.subscription.clone(), ack_ids, delay };
         let call = async |channel, request| client(channel).nack(request).await;
-        Ok(self.lines.call(Repeat::Safe, request, call).await?.results)
+        Ok(self.lines.call(repeat, request, call).await?.results)
     }
 
     pub(super) async fn extend_by(
@@ -145,6 +157,19 @@ impl Settler {
         let call = async |channel, request| client(channel).extend_lease(request).await;
         Ok(self.lines.call(Repeat::Safe, request, call).await?.results)
     }
+}
+
+/// What an acknowledgement came to.
+pub(super) struct Acknowledged {
+    pub(super) results: Vec<v1::SettleResult>,
+    /// An earlier try may have made it.
+    pub(super) is_repeated: bool,
+}
+
+fn acked_outcome(result: v1::SettleResult, is_repeated: bool) -> SettleOutcome {
+    let SettleOutcome { ack_id, result } = outcome(result);
+    let is_made_before = is_repeated && result == Err(AckError::AlreadySettled);
+    SettleOutcome { ack_id, result: if is_made_before { Ok(()) } else { result } }
 }
 
 fn outcome(result: v1::SettleResult) -> SettleOutcome {

@@ -79,8 +79,8 @@ enum Stage {
     Waiting,
     /// By this send.
     Sent(u64),
-    /// The lease was lost; the message may be delivered here again.
-    Lost,
+    /// The lease was lost; the message may be delivered here again, until then.
+    Lost(Instant),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -187,7 +187,7 @@ impl Settling {
         let outcome = match settled(result.outcome()) {
             Err(AckError::AlreadySettled) if unsettled.is_resent => Ok(()),
             Err(AckError::LeaseExpired) if self.lost.len() < LOST => {
-                unsettled.stage = Stage::Lost;
+                unsettled.stage = Stage::Lost(now + GRACE);
                 self.lost.push_back((now + GRACE, unsettled.lease.ticket));
                 return Ok(());
             }
@@ -245,9 +245,9 @@ impl Settling {
 
     /// Those that have waited long enough fail.
     pub(super) fn give_up(&mut self, now: Instant) {
-        while let Some((_, ticket)) = self.lost.pop_front_if(|(until, _)| *until <= now) {
+        while let Some((until, ticket)) = self.lost.pop_front_if(|(until, _)| *until <= now) {
             let Some(unsettled) = self.unsettled.get(&ticket.sequence) else { continue };
-            if unsettled.lease.ticket == ticket && unsettled.stage == Stage::Lost {
+            if unsettled.lease.ticket == ticket && unsettled.stage == Stage::Lost(until) {
                 let outcome = unsettled.without_lease();
                 self.conclude(ticket.sequence, outcome);
             }

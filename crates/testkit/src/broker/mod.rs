@@ -50,7 +50,12 @@
 //! deduplication windows, time-outs of pushes and breakers follow it. Its clients' time is the test's: a client extends the leases of what it is
 //! handling by its own clock, so a lease ends when the broker's clock goes on past it within an instant of the test's.
 //!
-//! A pull that waits for messages ends when they come or the clock is put forward. If the service under test needs waits to end by themselves,
+//! What becomes due on the way is delivered on the way, and its lease counts from then. A consumer that works beside the test, as the service above
+//! does, settles it in time. A test that takes its deliveries itself does so after the move: if that goes past the lease too (`ack_deadline`, by
+//! default 30 s), the delivery has failed once more. So it goes by the wait and little more.
+//!
+//! A pull that waits for messages ends when they come or the clock is put forward; with neither, a single pull of the client ends 10 s after its
+//! wait, as not answered. If the service under test needs waits to end by themselves,
 //! choose [`Pace::Real`]: time passes as everywhere else, and can be put forward too.
 //!
 //! The clock starts at the machine's time, so that what the broker signs is good for those who look at the time; after an hour of `advance` it

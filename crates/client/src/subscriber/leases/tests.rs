@@ -126,3 +126,17 @@ async fn on_a_new_connection_all_are_extended_at_once() {
     leases.all_due(start + SECOND);
     assert_eq!(leases.extend(start + SECOND, 10).len(), 2);
 }
+
+#[tokio::test]
+async fn on_a_new_connection_the_last_extension_is_made_again_since_it_may_not_have_been() {
+    let start = clock::now();
+    let mut leases = Leases::new(terms(10, Some(600), 300));
+    leases.take(start, &delivery(1, "a"));
+    assert_eq!(leases.extend(start + SECOND * 5, 10)[0].by, Some(SECOND * 295));
+    assert_eq!(leases.next_due(), None);
+    leases.all_due(start + SECOND * 6);
+    let again = leases.extend(start + SECOND * 6, 10);
+    assert_eq!(again, [Extension { sequence: 1, ack_id: "a".into(), by: Some(SECOND * 294) }]);
+    leases.all_due(start + SECOND * 300);
+    assert_eq!(leases.extend(start + SECOND * 300, 10), []);
+}

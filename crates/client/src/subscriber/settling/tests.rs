@@ -105,6 +105,22 @@ async fn an_ack_that_comes_too_late_fails_when_the_message_does_not_come() {
     assert_eq!(settling.redelivered(&delivered("b", 2)), Redelivery::No, "it is handed out again");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_ack_that_comes_too_late_twice_waits_as_long_the_second_time() {
+    let (mut settling, mut told) = one(Verdict::Ack);
+    sent(&mut settling);
+    let first = clock::now();
+    settling.acked(first, &result("a", Expired)).unwrap();
+    assert_eq!(settling.redelivered(&delivered("b", 2)), Redelivery::Taken);
+    sent(&mut settling);
+    let second = first + GRACE / 2;
+    settling.acked(second, &result("b", Expired)).unwrap();
+    settling.give_up(first + GRACE);
+    assert!(told.try_recv().is_err());
+    settling.give_up(second + GRACE);
+    assert_eq!(told.try_recv().unwrap(), Err(AckError::LeaseExpired));
+}
+
 #[tokio::test]
 async fn a_message_that_is_being_acked_and_comes_again_is_acked_under_the_new_id_at_any_stage() {
     for is_sent in [false, true] {

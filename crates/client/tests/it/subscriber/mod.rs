@@ -6,5 +6,6 @@ mod handlers;
 mod messages;
 mod refusals;
 mod restart;
+mod runtime;
 mod shutdown;
 mod support;

@@ -3,7 +3,13 @@
 mod scenes;
 mod service;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
 
 use fanfare_client::{
     Client,
@@ -43,6 +49,10 @@ pub(crate) struct Play {
     subscription: Arc<Mutex<proto::Subscription>>,
     /// Ack IDs that were settled by unary calls.
     unary: Arc<Mutex<Vec<String>>>,
+    /// Unary calls to come that are carried out and not answered.
+    losses: Arc<AtomicUsize>,
+    /// Whether streams are told of to the test and never answered, not even opened.
+    is_silent: Arc<AtomicBool>,
 }
 
 /// See the module.
@@ -63,6 +73,8 @@ impl Fake {
             refusals: Arc::default(),
             subscription: Arc::new(Mutex::new(subscription("1"))),
             unary: Arc::default(),
+            losses: Arc::default(),
+            is_silent: Arc::default(),
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tonic::transport::Server::builder()
@@ -90,6 +102,14 @@ impl Fake {
 
     pub(crate) fn unary(&self) -> Vec<String> {
         self.play.unary.lock().clone()
+    }
+
+    pub(crate) fn lose_answers(&self, count: usize) {
+        self.play.losses.store(count, Ordering::SeqCst);
+    }
+
+    pub(crate) fn be_silent(&self) {
+        self.play.is_silent.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn is_now(&self, subscription: proto::Subscription) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fanfare_client::{
     proto::{self, LeaseOutcome, SettleResult, StreamingPullRequest},
-    subscriber::{AckError, ConsumeError, Delivery},
+    subscriber::{AckError, ConsumeError, Delivery, MessageStream, Settled},
 };
 use fanfare_proto::encoded::{ReceivedMessage, StreamingPullResponse};
 use tonic::{Code, Status};
@@ -249,4 +249,59 @@ async fn a_stream_that_never_ends_does_not_keep_a_shutdown_from_ending() {
     soon(settled).await.unwrap();
     soon(shutdown).await.unwrap();
     assert_eq!(fake.unary(), ["1a"]);
+}
+
+/// A client that opens its second stream, to which nothing is answered, with an ack that went by the first.
+async fn opening() -> (Fake, MessageStream, Settled) {
+    let mut fake = Fake::start().await;
+    let mut messages = fake.client.subscriber("s").messages();
+    let mut stream = fake.stream().await;
+    stream.request().await;
+    stream.answer(deliver([1], "a")).await;
+    let settled = next(&mut messages).await.ack();
+    assert_eq!(stream.request().await.acks, ["1a"]);
+    fake.be_silent();
+    stream.end(broken()).await;
+    assert_eq!(fake.stream().await.request().await.acks, ["1a"]);
+    (fake, messages, settled)
+}
+
+#[tokio::test]
+async fn a_shutdown_while_a_stream_is_opened_settles_by_calls_what_went_with_it() {
+    let (fake, messages, settled) = opening().await;
+    soon(messages.shutdown()).await;
+    soon(settled).await.unwrap();
+    assert_eq!(fake.unary(), ["1a"]);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_dropped_while_it_is_opened_settles_by_calls_what_went_with_it() {
+    let (fake, messages, settled) = opening().await;
+    drop(messages);
+    soon(settled).await.unwrap();
+    assert_eq!(fake.unary(), ["1a"]);
+}
+
+#[tokio::test]
+async fn an_ack_by_a_call_whose_answer_was_lost_is_found_made() {
+    let mut fake = Fake::start().await;
+    let mut messages = fake.client.subscriber("s").messages();
+    let mut stream = fake.stream().await;
+    stream.request().await;
+    stream.answer(deliver([1], "a")).await;
+    let held = next(&mut messages).await;
+    drop((messages, stream));
+    fake.lose_answers(2);
+    soon(held.ack()).await.unwrap();
+    assert_eq!(fake.unary(), ["1a"]);
+}
+
+#[tokio::test]
+async fn an_ack_by_id_whose_answer_was_lost_is_found_made_and_one_that_is_too_late_says_so() {
+    let fake = Fake::start().await;
+    let settler = fake.client.settler("s");
+    fake.lose_answers(1);
+    let result = async || soon(settler.ack(vec!["1a".into()])).await.unwrap().remove(0).result;
+    assert_eq!(result().await, Ok(()));
+    assert_eq!(result().await, Err(AckError::AlreadySettled));
 }

@@ -1,5 +1,7 @@
 //! The services of a broker that only plays it.
 
+use std::sync::atomic::Ordering;
+
 use fanfare_proto::{
     encoded,
     server::{
@@ -20,14 +22,22 @@ fn no<T>() -> Result<Response<T>, Status> {
 }
 
 impl Play {
-    fn settle(&self, ack_ids: &[String]) -> Vec<v1::SettleResult> {
-        self.unary.lock().extend_from_slice(ack_ids);
-        let done = |ack_id: &String| v1::SettleResult {
-            ack_id: ack_id.clone(),
-            outcome: LeaseOutcome::Ok.into(),
-            ..v1::SettleResult::default()
-        };
-        ack_ids.iter().map(done).collect()
+    fn settle(&self, ack_ids: &[String]) -> Result<Vec<v1::SettleResult>, Status> {
+        let results = ack_ids.iter().map(|ack_id| self.settle_one(ack_id)).collect();
+        let lose = |losses: usize| losses.checked_sub(1);
+        match self.losses.fetch_update(Ordering::SeqCst, Ordering::SeqCst, lose) {
+            Ok(_) => Err(Status::unavailable("the answer is lost")),
+            Err(_) => Ok(results),
+        }
+    }
+
+    fn settle_one(&self, ack_id: &String) -> v1::SettleResult {
+        let mut unary = self.unary.lock();
+        let outcome = if unary.contains(ack_id) { LeaseOutcome::AlreadySettled } else { LeaseOutcome::Ok };
+        if outcome == LeaseOutcome::Ok {
+            unary.push(ack_id.clone());
+        }
+        v1::SettleResult { ack_id: ack_id.clone(), outcome: outcome.into(), ..v1::SettleResult::default() }
     }
 }
 
@@ -45,6 +55,9 @@ impl SubscriberService for Play {
         let (answers, receiver) = mpsc::channel(16);
         let stream = Stream { requests: request.into_inner(), answers };
         self.streams.send(stream).await.map_err(|_| Status::unavailable("the play is over"))?;
+        if self.is_silent.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
@@ -53,7 +66,7 @@ impl SubscriberService for Play {
         request: Request<undecoded::AcknowledgeRequest>,
     ) -> Result<Response<v1::AcknowledgeResponse>, Status> {
         let request = v1::AcknowledgeRequest::read(request.into_inner().bytes).unwrap();
-        Ok(Response::new(v1::AcknowledgeResponse { results: self.settle(&request.ack_ids) }))
+        Ok(Response::new(v1::AcknowledgeResponse { results: self.settle(&request.ack_ids)? }))
     }
 
     async fn nack(
@@ -61,7 +74,7 @@ impl SubscriberService for Play {
         request: Request<undecoded::NackRequest>,
     ) -> Result<Response<v1::NackResponse>, Status> {
         let request = v1::NackRequest::read(request.into_inner().bytes).unwrap();
-        Ok(Response::new(v1::NackResponse { results: self.settle(&request.ack_ids) }))
+        Ok(Response::new(v1::NackResponse { results: self.settle(&request.ack_ids)? }))
     }
 
     async fn extend_lease(
