@@ -119,6 +119,48 @@ async fn published_rows_are_kept_for_a_while_and_then_deleted() {
 }
 
 #[tokio::test]
+async fn rows_may_be_kept_for_ever() {
+    let (shop, broker) = (Shop::open().await, broker().await);
+    let client = broker.client();
+    shop.write(&["a"], 0..3).await;
+    let relay = run(shop.relay(&client).keep_published(Duration::MAX));
+    shop.until("all is marked", |figures| figures.published == 3).await;
+    let session = async || {
+        let holder = "SELECT pid FROM pg_locks WHERE locktype = 'advisory'";
+        sqlx::query_scalar::<_, i32>(holder).fetch_optional(&shop.pool).await.unwrap()
+    };
+    let before = session().await;
+    shop.until_it_has_looked().await;
+    assert!(before.is_some());
+    assert_eq!(session().await, before, "nothing goes wrong in its session");
+    assert_eq!(shop.figures().await.published, 3);
+    relay.abort().await;
+}
+
+#[tokio::test]
+async fn new_rows_of_a_restored_table_are_not_taken_for_old_ones_after_the_outbox_has_a_new_name() {
+    let (shop, broker) = (Shop::open().await, broker().await);
+    let client = broker.client();
+    shop.write(&["a"], 0..3).await;
+    let relay = shop.run(&client);
+    check(&stored(&client, 3).await, &["a"], 0..3);
+    shop.until("all is marked", |figures| figures.published == 3).await;
+    relay.abort().await;
+    // From before the rows were written, so the next have their numbers.
+    for restore in [
+        "DELETE FROM fanfare_outbox",
+        "ALTER SEQUENCE fanfare_outbox_ids RESTART WITH 1",
+        "UPDATE fanfare_outbox_meta SET outbox_id = DEFAULT",
+    ] {
+        sqlx::query(restore).execute(&shop.pool).await.unwrap();
+    }
+    shop.write(&["a"], 3..5).await;
+    let relay = shop.run(&client);
+    check(&stored(&client, 2).await, &["a"], 3..5);
+    relay.abort().await;
+}
+
+#[tokio::test]
 async fn a_relay_that_is_told_to_stop_marks_what_is_under_way() {
     let (shop, broker) = (Shop::open().await, broker().await);
     let client = broker.client();

@@ -5,7 +5,7 @@
 //! a run of its own. What is the same ID is not changed by this: two IDs are equal if their bytes are.
 //!
 //! # Limits
-//! At most [`limits::DEDUPLICATION_IDS`] runs at a time; each costs about 100 bytes whatever the lengths of its IDs.
+//! At most [`limits::DEDUPLICATION_IDS`] runs at a time; each costs about 150 bytes whatever the lengths of its IDs.
 
 mod earlier;
 mod id;

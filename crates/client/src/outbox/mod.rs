@@ -51,11 +51,13 @@
 //! # Limits
 //!
 //! - PostgreSQL 13 or later, its primary. Relay and writers need sqlx 0.9; other languages insert `topic`, `ordering_key` and an encoded
-//!   `fanfare.v1.NewMessage`.
+//!   `fanfare.v1.NewMessage` with that very key.
 //! - One relay of an outbox works at a time, by an advisory lock of its session; the others stand by. A relay that goes through a pooler needs
 //!   session pooling. It uses two connections, one for `LISTEN`.
 //! - A batch is at most [`Relay::batch_messages`] rows and 8 MiB (or one larger message).
-//! - A table that is restored from a backup has rows as unpublished that were published: they are sent again.
+//! - A table that is restored from a backup, or copied, has rows as unpublished that were published, which are sent again, and gives their numbers
+//!   to new rows, **which the broker then drops as duplicates**, unless the outbox gets a new name before a relay starts: see `docs/OUTBOX.md`.
+//! - Rows of a topic that takes nothing for the time being are tried again; once they fill a batch, the rows of other topics wait behind them.
 
 mod error;
 mod publish;

@@ -12,7 +12,7 @@ use prost::Message as _;
 use super::session::Row;
 use crate::{
     Client, Message,
-    publisher::{PublishError, Publisher, PublisherBuilder},
+    publisher::{PublishError, PublishFuture, Publisher, PublisherBuilder},
 };
 
 /// Publishers that are kept; a batch may make more.
@@ -38,6 +38,13 @@ pub(super) struct Outcome {
     pub(super) left: Option<PublishError>,
 }
 
+/// Why a row's message is not on its way.
+enum NotTaken {
+    /// It would not be another time.
+    Unreadable(&'static str),
+    Fails(PublishError),
+}
+
 impl fmt::Debug for Publishers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Publishers").field("topics", &self.of_topics.len()).finish_non_exhaustive()
@@ -56,26 +63,36 @@ impl Publishers {
         }
         let mut outcome = Outcome::default();
         let mut under_way = Vec::with_capacity(rows.len());
+        let mut broken = HashSet::new();
         for row in rows {
-            let Some(message) = message(outbox_id, &row) else {
-                outcome.failed.push((row.id, "the row has no fanfare.v1.NewMessage".to_owned()));
+            let id = row.id;
+            let place = (row.topic.clone(), row.ordering_key.clone());
+            if broken.contains(&place) {
                 continue;
+            }
+            let is_taken = match self.enqueue(outbox_id, row).await {
+                Ok(future) => {
+                    under_way.push((id, place.clone(), future));
+                    true
+                }
+                Err(NotTaken::Unreadable(why)) => {
+                    outcome.failed.push((id, why.to_owned()));
+                    false
+                }
+                Err(NotTaken::Fails(error)) => outcome.note(id, Err(error)),
             };
-            match self.of(&row.topic).enqueue(message).await {
-                Ok(future) => under_way.push((row.id, row.topic, row.ordering_key, future)),
-                Err(error) => outcome.leave(error),
+            if !is_taken && !place.1.is_empty() {
+                broken.insert(place);
             }
         }
-        let mut broken = HashSet::new();
-        for (id, topic, key, future) in under_way {
+        for (id, place, future) in under_way {
             let result = future.await;
-            let behind = broken.contains(&(topic.clone(), key.clone()));
             // Refused together with one before it: it waits behind that one, whose fate decides.
-            if behind && matches!(result, Err(PublishError::Refused(_))) {
+            if broken.contains(&place) && matches!(result, Err(PublishError::Refused(_))) {
                 continue;
             }
-            if !outcome.note(id, result) && !key.is_empty() {
-                broken.insert((topic, key));
+            if !outcome.note(id, result) && !place.1.is_empty() {
+                broken.insert(place);
             }
         }
         // Nothing is under way any more. What was not taken is read again in its order, or waits for the one that failed.
@@ -83,6 +100,11 @@ impl Publishers {
             self.of(&topic).resume(&key);
         }
         outcome
+    }
+
+    async fn enqueue(&mut self, outbox_id: &str, row: Row) -> Result<PublishFuture, NotTaken> {
+        let message = message(outbox_id, &row).map_err(NotTaken::Unreadable)?;
+        self.of(&row.topic).enqueue(message).await.map_err(NotTaken::Fails)
     }
 
     fn of(&mut self, topic: &str) -> &Publisher {
@@ -118,10 +140,14 @@ impl Outcome {
 }
 
 /// The row's message; without an ID of its own it has the one of the row, the same at every try of every relay.
-fn message(outbox_id: &str, row: &Row) -> Option<Message> {
-    let mut message = v1::NewMessage::decode(row.message.as_slice()).ok()?;
+fn message(outbox_id: &str, row: &Row) -> Result<Message, &'static str> {
+    let decoded = v1::NewMessage::decode(row.message.as_slice());
+    let mut message = decoded.map_err(|_| "the row has no fanfare.v1.NewMessage")?;
+    if message.ordering_key != row.ordering_key {
+        return Err("the column ordering_key does not say the message's ordering key");
+    }
     if message.deduplication_id.is_empty() {
         message.deduplication_id = format!("outbox-{outbox_id}-{}", row.id);
     }
-    Some(message.into())
+    Ok(message.into())
 }

@@ -77,7 +77,8 @@ impl Relay {
         Self { keep_published: time, ..self }
     }
 
-    /// Changes how messages are published, for example for how long each is tried. Leave deduplication on.
+    /// Changes how messages are published, for example for how long each is tried: for less than
+    /// the deduplication window, or a relay that has lost its session can double what another has published. Leave deduplication on.
     pub fn publisher(
         self,
         configure: impl Fn(PublisherBuilder) -> PublisherBuilder + Send + Sync + 'static,

@@ -25,7 +25,8 @@ const STATEMENTS: [&str; 7] = [
     )",
     "CREATE INDEX IF NOT EXISTS \"{name}_pending\" ON {table} (id) WHERE published_at IS NULL AND failed_at IS NULL",
     "CREATE INDEX IF NOT EXISTS \"{name}_published\" ON {table} (published_at) WHERE published_at IS NOT NULL",
-    "CREATE INDEX IF NOT EXISTS \"{name}_failed\" ON {table} (topic, ordering_key) WHERE failed_at IS NOT NULL",
+    // By hash: a key that is too long for the broker can be too long for any other index, and could then not be marked as failed.
+    "CREATE INDEX IF NOT EXISTS \"{name}_failed\" ON {table} USING hash (ordering_key) WHERE failed_at IS NOT NULL",
     "CREATE TABLE IF NOT EXISTS {meta} (
         one boolean PRIMARY KEY DEFAULT true CHECK (one),
         outbox_id text NOT NULL DEFAULT replace(gen_random_uuid()::text, '-', '')

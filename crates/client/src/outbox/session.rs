@@ -16,6 +16,8 @@ use super::table::Table;
 const BATCH_BYTES: i64 = 8 << 20;
 /// Rows that are deleted in one statement.
 const DELETED: i64 = 1_000;
+/// What is kept for longer is kept for ever: PostgreSQL's intervals end somewhere.
+const OLDEST: Duration = Duration::from_secs(1_000 * 366 * 24 * 60 * 60);
 /// Of what the broker says, this much is kept.
 const REASON_CHARACTERS: usize = 1_024;
 
@@ -147,7 +149,7 @@ impl Session {
             "DELETE FROM {table} WHERE id IN (SELECT id FROM {table}
                 WHERE published_at < clock_timestamp() - make_interval(secs => $1) ORDER BY published_at LIMIT $2)",
         );
-        let delete = sqlx::query(delete).bind(age.as_secs_f64()).bind(DELETED);
+        let delete = sqlx::query(delete).bind(age.min(OLDEST).as_secs_f64()).bind(DELETED);
         let done = delete.execute(&mut self.connection).await?;
         Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX) < DELETED)
     }

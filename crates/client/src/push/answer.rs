@@ -36,7 +36,7 @@ pub(super) fn unverified(why: &str) -> HttpAnswer {
 }
 
 fn after(mut response: HttpAnswer, wait: Duration) -> HttpAnswer {
-    let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let whole = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
     response.headers_mut().insert(RETRY_AFTER, whole.into());
     response
 }

@@ -16,7 +16,8 @@ use super::{
 use crate::clock;
 
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
-const MAX_BODY: usize = 2 << 20;
+/// A control character of a text in the SNS envelope is six bytes, and seven in an array.
+const MAX_BODY: usize = 8 << 20;
 
 type Consent = dyn Fn(&Confirmation) -> bool + Send + Sync;
 

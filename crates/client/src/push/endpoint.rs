@@ -75,7 +75,7 @@ where
         Self { desk: self.desk.tolerance(tolerance), ..self }
     }
 
-    /// Bytes of a body, at most; a message with more is rejected. Default: 2 MiB, enough for the largest message of a broker with its defaults in
+    /// Bytes of a body, at most; a message with more is rejected. Default: 8 MiB, enough for the largest message of a broker with its defaults in
     /// any content mode.
     pub fn max_body(self, bytes: usize) -> Self {
         Self { desk: self.desk.max_body(bytes), ..self }

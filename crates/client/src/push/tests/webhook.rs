@@ -19,6 +19,7 @@ async fn a_message_goes_to_the_handler_and_its_answer_is_a_status() {
         (Answer::Taken, 204, None, ""),
         (Answer::Retry(None), 500, None, ""),
         (whole_seconds, 500, Some("2"), ""),
+        (Answer::Retry(Some(Duration::MAX)), 500, Some("18446744073709551615"), ""),
         (Answer::Reject("no such order".into()), 422, None, "no such order"),
         (Answer::Gone, 410, None, ""),
     ] {
@@ -51,6 +52,16 @@ async fn what_does_not_verify_is_put_off_and_no_handler_sees_it() {
         }
         assert!(kept.lock().is_empty());
     }
+}
+
+#[tokio::test]
+async fn the_largest_message_fits_however_much_its_mode_has_to_escape() {
+    let (handler, kept) = keeper(Answer::Taken);
+    let data = "\u{1}".repeat(1 << 20);
+    let body = serde_json::json!({ "MessageId": "000000000000E0000000000058", "Message": data });
+    let request = delivery(Mode::Sns).map(|_| Full::from(body.to_string()));
+    assert_eq!(ask(Endpoint::new(handler), request).await.status(), 204);
+    assert_eq!(kept.lock()[0].data().len(), 1 << 20);
 }
 
 #[tokio::test]
