@@ -3,7 +3,7 @@
 //! # How
 //!
 //! - [`run`] lives several lives of one store. Each is a runtime of one thread with paused time, a broker over the store, and clients whose
-//!   calls are futures that [`world::World`] polls in an order that the seed gives. Calls are dropped half-way, too.
+//!   calls are futures that `World` polls in an order that the seed gives. Calls are dropped half-way, too.
 //! - Between two lives is a crash: the memory engine loses what was held back, the simulated disk what was not synced, and more
 //!   or less of it as its loss model says. Then the clients look up what there is.
 //! - Segments and checkpoints are tiny, so that trimming, carrying forward and checkpoints happen all the time.

@@ -26,7 +26,7 @@ fn wait(inbox: &mut Inbox, offer: Offer) -> Waiting {
 }
 
 /// As if the task had their outcomes.
-fn settle(inbox: &mut Inbox, messages: Vec<Held>, failed: Option<&str>) -> News {
+fn settle(inbox: &mut Inbox, messages: &[Held], failed: Option<&str>) -> News {
     let error = ServerError::local(tonic::Code::NotFound, "gone");
     let failed = failed.map(|key| (HashSet::from([key.into()]), error));
     let (count, bytes) = (messages.len(), messages.iter().map(|held| held.bytes).sum());
@@ -58,12 +58,12 @@ fn who_waits_is_taken_in_order_and_nobody_past_them() {
     let mut small = wait(&mut inbox, offer("small"));
     let mut collected = inbox.collect().messages;
     // One goes: there is room for the small one, but the large one waits longer.
-    settle(&mut inbox, vec![collected.remove(0)], None).tell();
+    settle(&mut inbox, &[collected.remove(0)], None).tell();
     assert!(large.taken.try_recv().is_err() && small.taken.try_recv().is_err());
-    settle(&mut inbox, collected, None).tell();
+    settle(&mut inbox, &collected, None).tell();
     assert!(large.taken.try_recv().is_ok() && small.taken.try_recv().is_err());
     let large = inbox.collect().messages;
-    settle(&mut inbox, large, None).tell();
+    settle(&mut inbox, &large, None).tell();
     assert!(small.taken.try_recv().is_ok());
 }
 
@@ -87,7 +87,7 @@ fn a_failed_key_fails_what_was_not_collected_and_gives_its_room_back() {
     let sent = inbox.collect().messages;
     let (mut behind, mut other) = (take(&mut inbox, keyed("k")), take(&mut inbox, keyed("other")));
     let (mut waits, mut last) = (wait(&mut inbox, keyed("k")), wait(&mut inbox, keyed("other")));
-    settle(&mut inbox, sent, Some("k")).tell();
+    settle(&mut inbox, &sent, Some("k")).tell();
     assert!(is_key_paused(&mut behind) && other.try_recv().is_err());
     assert!(is_key_paused(&mut waits.future) && waits.taken.try_recv().is_err());
     assert!(last.taken.try_recv().is_ok());

@@ -67,7 +67,7 @@ impl Refusal {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     Publish {
         key: usize,
@@ -277,7 +277,7 @@ impl Sim {
             if refusal.is_stored() {
                 self.haunted.push(wire);
             }
-            self.ended(End { error: refusal.error(), was_open: true });
+            self.ended(&End { error: refusal.error(), was_open: true });
         }
     }
 
@@ -289,19 +289,19 @@ impl Sim {
             self.haunted.push(wire);
         }
         let error = ServerError::local(tonic::Code::Unavailable, "broken");
-        self.ended(End { error, was_open: true });
+        self.ended(&End { error, was_open: true });
     }
 
     fn cannot_open(&mut self, refusal: Option<Refusal>) {
         if !self.state.is_in_flight() {
             let error = refusal.map(Refusal::error);
             let error = error.unwrap_or_else(|| ServerError::local(tonic::Code::Unavailable, "refused"));
-            self.ended(End { error, was_open: false });
+            self.ended(&End { error, was_open: false });
         }
     }
 
-    fn ended(&mut self, end: End) {
-        let settled = self.state.ended(&end, self.now);
+    fn ended(&mut self, end: &End) {
+        let settled = self.state.ended(end, self.now);
         self.inbox.settle(settled, self.now).tell();
     }
 

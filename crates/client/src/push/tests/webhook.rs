@@ -97,7 +97,7 @@ async fn consent_is_the_owners_to_give() {
         let response = ask(endpoint, question(mode)).await;
         assert_eq!(response.status(), 403, "{mode:?}");
         assert!(!response.headers().contains_key("webhook-allowed-origin"));
-        assert_eq!(*asked.lock(), [expected.clone()]);
+        assert_eq!(*asked.lock(), vec![expected.clone()]);
         assert!(kept.lock().is_empty());
     }
 }
