@@ -14,7 +14,7 @@ pub const CODES: [(u8, &str); 10] = [
     (3, "serve: another process uses the data directory"),
     (4, "serve: the journal failed; nothing was acknowledged after that"),
     (5, "there is no such topic, subscription, message or context"),
-    (6, "the broker refused; nothing was changed"),
+    (6, "the broker refused; nothing was changed, but for what the output says"),
     (7, "no broker answered; what was asked for may have been done"),
     (8, "done, but not for all: an ack ID was not settled, a message does not match"),
     (130, "interrupted before it was done"),
@@ -56,10 +56,10 @@ pub enum Error {
     #[error("{0}")]
     Interrupted(String),
     /// Standard output cannot be written to.
-    #[error("standard output: {0}")]
+    #[error("standard output")]
     Output(#[source] io::Error),
     /// The system refused something.
-    #[error("{0}")]
+    #[error(transparent)]
     System(#[from] io::Error),
 }
 

@@ -98,18 +98,19 @@ async fn settled(
     word: &str,
     settle: impl AsyncFn(Vec<String>) -> Result<Vec<SettleOutcome>, fanfare_client::subscriber::SettleError>,
 ) -> Result<(), Error> {
-    let (mut done, mut left) = (0, 0);
+    // Whether anybody reads what became of them or not, all are settled.
+    let (mut done, mut left, mut printed) = (0, 0, Ok(()));
     for some in ack_ids.chunks(ACK_IDS) {
         for outcome in settle(some.to_vec()).await? {
             match outcome.result {
                 Ok(()) => done += 1,
                 Err(_) => left += 1,
             }
-            print(session, word, &outcome)?;
+            printed = printed.and_then(|()| print(session, word, &outcome));
         }
     }
     match left {
-        0 => Ok(()),
+        0 => printed,
         left => Err(Error::NotAll(format!("{done} {word}, {left} not"))),
     }
 }

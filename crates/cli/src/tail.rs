@@ -37,7 +37,8 @@ pub(crate) struct Tail {
     #[arg(long, short, value_name = "SUBSCRIPTION")]
     subscription: Option<String>,
     /// Take the messages of the subscription: they are acknowledged and not delivered to anyone else.
-    #[arg(long, requires = "subscription", conflicts_with_all = ["from", "filter"])]
+    // Not `requires`: what conflicts with an argument that is there is not required.
+    #[arg(long, conflicts_with_all = ["topic", "from", "filter"])]
     take: bool,
     /// Begin there: latest, earliest, a sequence, a time, or 10m for so long ago.
     #[arg(long, value_name = "PLACE", default_value = "latest", value_parser = value::place)]

@@ -15,6 +15,8 @@ async fn what_goes_wrong_is_said_with_what_to_do_next() {
         &["info", "--context", "nowhere"],
         &["ack", "nope", "x"],
         &["tail"],
+        &["tail", "orders", "--take"],
+        &["context", "add", "", "--endpoint", "http://localhost:1"],
         &["sub", "seek", "nope", "yesterday"],
         &["publish", "nope", "--file", "no/such/file"],
     ]));

@@ -71,7 +71,7 @@ pub(crate) fn run(command: Context, common: &Common, environment: &Environment) 
     }
     match command.action {
         Action::Add { name, token_stdin, select } => {
-            let entry = entry(common, token_stdin)?;
+            let entry = entry(&name, common, token_stdin)?;
             store.add(&name, entry);
             if select {
                 store.select(&name)?;
@@ -95,7 +95,10 @@ pub(crate) fn run(command: Context, common: &Common, environment: &Environment) 
 }
 
 /// What the flags say, with files by their whole paths, so that it holds in every directory.
-fn entry(common: &Common, token_stdin: bool) -> Result<Entry, Error> {
+fn entry(name: &str, common: &Common, token_stdin: bool) -> Result<Entry, Error> {
+    if name.trim().is_empty() {
+        return Err(Error::Usage("a context needs a name".to_owned()));
+    }
     if common.endpoint.is_empty() {
         return Err(Error::Usage("a context needs at least one --endpoint".to_owned()));
     }

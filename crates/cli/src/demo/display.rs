@@ -84,10 +84,9 @@ impl Display {
 fn row(progress: &Progress, at: usize) -> String {
     let (role, figures) = (Role::ALL[at], &progress.figures[at]);
     let (name, how, delivered) = (role.name(), role.how(), progress.delivered[at]);
-    let Figures { failed_attempts, backlog, dead_lettered, endpoint, .. } = figures;
-    format!(
-        "{name:<12} {how:<25} {delivered:>9} {failed_attempts:>9} {backlog:>9} {dead_lettered:>6}   {endpoint}"
-    )
+    let Figures { backlog, dead_lettered, endpoint, .. } = figures;
+    let retries = figures.retries();
+    format!("{name:<12} {how:<25} {delivered:>9} {retries:>9} {backlog:>9} {dead_lettered:>6}   {endpoint}")
 }
 
 /// The same in a line, without what is nothing.
@@ -96,7 +95,7 @@ fn line(elapsed: Duration, progress: &Progress) -> String {
     for (at, figures) in progress.figures.iter().enumerate() {
         line += &format!("; {} {}", Role::ALL[at].name(), progress.delivered[at]);
         let notes = [
-            (figures.failed_attempts, "retried"),
+            (figures.retries(), "retried"),
             (figures.backlog, "waiting"),
             (figures.dead_lettered, "dead-lettered"),
         ];
@@ -125,7 +124,8 @@ mod tests {
         progress.figures[3] = Figures {
             backlog: 39,
             dead_lettered: 1,
-            failed_attempts: 7,
+            // The eighth was the last: no attempt came after it.
+            failed_attempts: 8,
             endpoint: "breaker open",
             ..Figures::default()
         };

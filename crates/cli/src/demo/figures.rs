@@ -32,6 +32,11 @@ impl Figures {
         Ok(all)
     }
 
+    /// Attempts after a failed one, in the table that is live and in the sum alike.
+    pub(super) fn retries(&self) -> u64 {
+        self.failed_attempts.saturating_sub(self.dead_lettered)
+    }
+
     /// Whether its endpoint has consented and has a worker.
     pub(super) fn is_served(&self) -> bool {
         self.endpoint.starts_with("breaker")

@@ -59,7 +59,7 @@ impl Facts {
         for account in &self.accounts {
             let Figures { filtered_out, dead_lettered, .. } = account.broker;
             let (name, how) = (account.role.name(), account.role.how());
-            let (delivered, retries) = (account.consumer.delivered(), account.retries());
+            let (delivered, retries) = (account.consumer.delivered(), account.broker.retries());
             let _ = writeln!(
                 table,
                 "{name:<10} {how:<16} {:>9} = {delivered:>9} + {filtered_out:>12} + {dead_lettered:>13}   {retries:>7}",
@@ -71,11 +71,6 @@ impl Facts {
 }
 
 impl Account {
-    /// Attempts after a failed one.
-    fn retries(&self) -> u64 {
-        self.broker.failed_attempts.saturating_sub(self.broker.dead_lettered)
-    }
-
     fn complaints(&self, published: u64) -> Vec<String> {
         let Figures { backlog, acked, failed_attempts, dead_lettered, filtered_out, lost, .. } = self.broker;
         let (name, delivered) = (self.role.name(), self.consumer.delivered());

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 use super::json_line;
-use crate::Error;
+use crate::{Error, error::hinted};
 
 /// Longest line, and largest input of `--whole`: more than the largest request of any broker.
 const LINE_BYTES: u64 = 16 << 20;
@@ -63,8 +63,12 @@ impl Input {
         Self { reader, name, many, first, line: 0, buffer: Vec::new(), progress: ProgressBar::hidden() }
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+    /// A line as its file and number, and how to continue with it. What is one message as a whole has no lines.
+    pub(crate) fn at(&self, line: u64) -> (String, Option<String>) {
+        match self.many {
+            Many::Whole => (self.name.clone(), None),
+            _ => (format!("{}:{line}", self.name), Some(format!("continue with --from-line {line}"))),
+        }
     }
 
     /// The next messages and their line; none at the end. Cancel safe.
@@ -73,10 +77,12 @@ impl Input {
             let left = (LINE_BYTES + 1).saturating_sub(self.buffer.len() as u64);
             let mut bounded = (&mut self.reader).take(left);
             match self.many {
-                Many::Whole => bounded.read_to_end(&mut self.buffer).await?,
-                _ => bounded.read_until(b'\n', &mut self.buffer).await?,
-            };
-            if self.buffer.is_empty() {
+                Many::Whole => bounded.read_to_end(&mut self.buffer).await,
+                _ => bounded.read_until(b'\n', &mut self.buffer).await,
+            }
+            .map_err(|error| Error::Usage(format!("{}: {error}", self.name)))?;
+            let is_first_and_whole = self.many == Many::Whole && self.line == 0;
+            if self.buffer.is_empty() && !is_first_and_whole {
                 return Ok(None);
             }
             self.line += 1;
@@ -110,10 +116,11 @@ impl Input {
     }
 
     fn bad(&self, why: &str) -> Error {
-        let Self { name, line, .. } = self;
-        let hint =
-            format!("nothing from this line on was read; correct it and continue with --from-line {line}");
-        Error::Usage(crate::error::hinted(&format!("{name}:{line}: {why}"), &hint))
+        let (place, continuing) = self.at(self.line);
+        let text = format!("{place}: {why}");
+        Error::Usage(continuing.map_or(text.clone(), |continuing| {
+            hinted(&text, &format!("nothing from this line on was read; correct it and {continuing}"))
+        }))
     }
 
     /// Nothing more is read.
@@ -163,6 +170,23 @@ mod tests {
     #[tokio::test]
     async fn the_whole_is_one_message() {
         assert_eq!(read(b"a\nb\n", Many::Whole, 1).await.unwrap(), [(1, "a\nb\n".to_owned())]);
+        assert_eq!(read(b"", Many::Whole, 1).await.unwrap(), [(1, String::new())], "also if it is empty");
+    }
+
+    #[tokio::test]
+    async fn what_has_no_lines_is_not_continued_with_one() {
+        let endless = Box::new(tokio::io::repeat(b'x'));
+        let mut input = Input::of(endless, "in".to_owned(), Many::Whole, 1);
+        assert_eq!(input.next().await.unwrap_err().to_string(), "in: is longer than 16 MiB");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_read_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut input = Input::open(Some(directory.path()), Many::Lines, 1).await.unwrap();
+        let error = input.next().await.unwrap_err();
+        assert!(matches!(error, Error::Usage(_)), "{error}");
+        assert!(error.to_string().starts_with(directory.path().to_str().unwrap()), "{error}");
     }
 
     #[tokio::test]

@@ -43,7 +43,10 @@ struct Line {
 
 /// The messages of a line: one, or those of a request in the JSON of the API, whose topic is not looked at.
 pub(crate) fn many(text: &str) -> Result<Vec<NewMessage>, String> {
-    let line: Line = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    // Its "line 1" is the line that the caller names by its number.
+    let without_line =
+        |error: serde_json::Error| error.to_string().replace(" at line 1 column ", " at column ");
+    let line: Line = serde_json::from_str(text).map_err(without_line)?;
     if line.messages.is_some() {
         return json::read("PublishRequest", text).map(|request: PublishRequest| request.messages);
     }

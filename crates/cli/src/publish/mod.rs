@@ -73,7 +73,8 @@ pub(crate) async fn run(command: Publish, session: Session) -> Result<(), Error>
     all(&session, &publisher, input, &command.defaults).await
 }
 
-/// Publishes line for line, until the end, the first that fails, or a signal. What was taken is always waited for.
+/// Publishes line for line, until the end, the first that fails, or a signal. What was taken is always waited for. That nobody reads the
+/// answers any more does not end it: it is the messages that were asked for.
 async fn all(
     session: &Session,
     publisher: &Publisher,
@@ -82,12 +83,13 @@ async fn all(
 ) -> Result<(), Error> {
     let mut signals = Signals::listen()?;
     let mut sent = Sent::default();
+    let mut printed = Ok(());
     let stop = loop {
         tokio::select! {
             biased;
             () = signals.came() => break Stop::Signal,
             outcome = sent.next(), if !sent.is_empty() => {
-                if !take(session, &mut sent, outcome)? {
+                if !take(session, &mut sent, outcome, &mut printed) {
                     break Stop::Failure;
                 }
             }
@@ -105,11 +107,11 @@ async fn all(
     };
     while !sent.is_empty() {
         let outcome = sent.next().await;
-        take(session, &mut sent, outcome)?;
+        take(session, &mut sent, outcome, &mut printed);
     }
     publisher.shutdown().await;
     input.finished();
-    summary(session, &sent, stop, input.name())
+    summary(session, &sent, stop, &input).and(printed)
 }
 
 /// Why no more was read.
@@ -120,26 +122,29 @@ enum Stop {
     BadLine(Error),
 }
 
-/// Counts and prints an outcome; whether it is a good one.
-fn take(session: &Session, sent: &mut Sent, outcome: Outcome) -> Result<bool, Error> {
+/// Counts an outcome and prints it if that is possible; whether it is a good one.
+fn take(session: &Session, sent: &mut Sent, outcome: Outcome, printed: &mut Result<(), Error>) -> bool {
     let (is_good, published) = sent.count(outcome);
-    if let Some(published) = published.filter(|_| session.out.json) {
-        session.out.next("PublishResult", &result(published), described)?;
+    if let Some(published) = published.filter(|_| session.out.json && printed.is_ok()) {
+        *printed = session.out.next("PublishResult", &result(published), described);
     }
-    Ok(is_good)
+    is_good
 }
 
-fn summary(session: &Session, sent: &Sent, stop: Stop, input: &str) -> Result<(), Error> {
+fn summary(session: &Session, sent: &Sent, stop: Stop, input: &Input) -> Result<(), Error> {
     let text = sent.sentence();
-    match session.out.json {
-        true => session.out.note(&text),
-        false => session.out.line(&text)?,
-    }
+    let printed = match session.out.json {
+        true => {
+            session.out.note(&text);
+            Ok(())
+        }
+        false => session.out.line(&text),
+    };
     match (sent.failure(input), stop) {
         (Some(failure), _) => Err(failure),
         (None, Stop::BadLine(error)) => Err(error),
         (None, Stop::Signal) => Err(Error::Interrupted("interrupted before the end of the input".to_owned())),
-        (None, Stop::End | Stop::Failure) => Ok(()),
+        (None, Stop::End | Stop::Failure) => printed,
     }
 }
 

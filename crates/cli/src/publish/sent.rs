@@ -4,6 +4,7 @@ use std::{collections::VecDeque, pin::Pin};
 
 use fanfare_client::publisher::{MessageFate, PublishError, PublishFuture, Published};
 
+use super::input::Input;
 use crate::{Error, error::hinted, output::count};
 
 /// A line and what became of one of its messages.
@@ -75,13 +76,14 @@ impl Sent {
     }
 
     /// The first that failed, with its place.
-    pub(crate) fn failure(&self, input: &str) -> Option<Error> {
+    pub(crate) fn failure(&self, input: &Input) -> Option<Error> {
         let (line, error) = self.first_failure.as_ref()?;
+        let (place, continuing) = input.at(*line);
         let text = |why: &dyn std::fmt::Display| {
-            let hint = format!(
-                "continue with --from-line {line}; what is stored after it is stored twice then, unless it has a deduplication ID"
-            );
-            hinted(&format!("{input}:{line}: {why}"), &hint)
+            let text = format!("{place}: {why}");
+            let Some(continuing) = &continuing else { return text };
+            let twice = "what is stored after it is stored twice then, unless it has a deduplication ID";
+            hinted(&text, &format!("{continuing}; {twice}"))
         };
         Some(match Error::from(error) {
             Error::NoAnswer { .. } => Error::NoAnswer { endpoints: Vec::new(), why: text(error) },
@@ -93,17 +95,24 @@ impl Sent {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::input::Many, *};
 
-    #[test]
-    fn the_sum_tells_what_was_stored_what_not_and_what_nobody_knows() {
+    #[tokio::test]
+    async fn the_sum_tells_what_was_stored_what_not_and_what_nobody_knows() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let open = async |many| Input::open(Some(file.path()), many, 1).await.unwrap();
+        let (lines, whole) = (open(Many::Lines).await, open(Many::Whole).await);
         let mut sent = Sent::default();
         sent.count((3, Err(PublishError::ShutDown)));
         sent.count((4, Err(PublishError::Full)));
         assert_eq!(sent.sentence(), "published 0 messages, 2 were not published");
-        let error = sent.failure("in").unwrap().to_string();
-        assert!(error.starts_with("in:3: the publisher is shut down"), "{error}");
+        let error = sent.failure(&lines).unwrap().to_string();
+        let name = file.path().display();
+        assert!(error.starts_with(&format!("{name}:3: the publisher is shut down")), "{error}");
+        assert!(error.contains("--from-line 3"), "{error}");
+        let error = sent.failure(&whole).unwrap().to_string();
+        assert!(error.starts_with(&format!("{name}: the publisher")) && !error.contains("line"), "{error}");
         assert_eq!(Sent::default().sentence(), "published 0 messages");
-        assert!(Sent::default().failure("in").is_none());
+        assert!(Sent::default().failure(&lines).is_none());
     }
 }

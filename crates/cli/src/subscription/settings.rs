@@ -212,7 +212,8 @@ impl Change {
         mask.extend(self.reset);
         let backlog = match self.reevaluate {
             true => FilterBacklog::Reevaluate,
-            false => FilterBacklog::Keep,
+            // Keep is what it means; the broker refuses to be told so by a change that is not of the policy.
+            false => FilterBacklog::Unspecified,
         };
         if mask.is_empty() && !self.reevaluate {
             return Err(Error::Usage("nothing to change: name a setting, or --reset one".to_owned()));
@@ -282,7 +283,8 @@ mod tests {
             ..Settings::default()
         };
         let change = Change { settings, reset: vec!["max_attempts".to_owned()], reevaluate: false };
-        let (_, mask, _) = change.read(&SubscriptionSettings::default()).unwrap();
+        let (_, mask, backlog) = change.read(&SubscriptionSettings::default()).unwrap();
         assert_eq!(mask, ["ack_deadline", "labels", "filter_policy", "max_attempts"]);
+        assert_eq!(backlog, FilterBacklog::Unspecified);
     }
 }
