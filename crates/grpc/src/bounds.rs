@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// What a part takes beside its bytes, once it is decoded: a message, an attribute, a text.
-const MESSAGE: usize = 256;
+const MESSAGE: usize = 320;
 const ATTRIBUTE: usize = 128;
 const TEXT: usize = 32;
 /// What a push worker says of an attempt, or of an endpoint.

@@ -129,7 +129,10 @@ impl Replay<'_> {
         let mut state = self.topic.state.lock();
         state.end = position + 1;
         state.published = message.ordinal + 1;
-        if let Some(id) = &message.deduplication_id {
+        // As it was done when the message came.
+        let window = state.settings.deduplication_window;
+        state.deduplication.forget_old(at, window);
+        if let Some(id) = message.deduplication_id.as_deref().filter(|_| !window.is_zero()) {
             state.deduplication.remember(Id::of(id), at, position);
         }
     }

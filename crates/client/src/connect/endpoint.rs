@@ -26,6 +26,13 @@ pub(crate) struct Tls {
     pub(crate) name: Option<String>,
 }
 
+#[cfg(feature = "tls")]
+impl Tls {
+    fn is_given(&self) -> bool {
+        self.trusted.is_some() || self.identity.is_some() || self.name.is_some()
+    }
+}
+
 /// Everything that a builder collects about the way to the broker.
 #[derive(Clone)]
 pub(crate) struct Transport {
@@ -88,6 +95,10 @@ impl Transport {
             .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW);
+        #[cfg(feature = "tls")]
+        if !is_secure && self.tls.is_given() {
+            return Err(bad(&"certificates or a server name are given, which are for https"));
+        }
         let endpoint = if is_secure { self.secure(endpoint)? } else { endpoint };
         Ok(endpoint.connect_lazy())
     }
@@ -111,5 +122,23 @@ impl Transport {
     #[cfg(not(feature = "tls"))]
     fn secure(&self, _: Endpoint) -> Result<Endpoint, ConnectError> {
         Err(ConnectError::Tls("the feature `tls` of fanfare-client is off".to_owned()))
+    }
+}
+
+#[cfg(all(test, feature = "tls"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn certificates_for_an_endpoint_without_tls_are_refused_and_not_ignored() {
+        let tls = Tls { name: Some("broker".to_owned()), ..Tls::default() };
+        let transport = |endpoint: &str| Transport {
+            endpoints: vec![endpoint.to_owned()],
+            tls: tls.clone(),
+            ..Transport::default()
+        };
+        let refused = transport("http://localhost:1").channels().unwrap_err();
+        assert!(refused.to_string().ends_with("which are for https"), "{refused}");
+        assert!(transport("https://localhost:1").channels().is_ok());
     }
 }
