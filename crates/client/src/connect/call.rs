@@ -60,7 +60,7 @@ impl Lines {
         }
     }
 
-    /// Likewise, for calls that wait at the broker.
+    /// As [`Self::call`], for calls that wait at the broker: with a time-out of their own.
     pub(crate) async fn call_within<Q, A, F>(
         &self,
         timeout: std::time::Duration,

@@ -64,15 +64,13 @@ impl Key {
         }))
     }
 
-    /// Whether one signature, with its version before a comma, is this key's. `head` is what is before the body.
-    fn verifies(&self, signature: &str, head: &str, body: &[u8]) -> bool {
+    /// Whether one signature, with its version before a comma, is this key's of what was signed.
+    fn verifies(&self, signature: &str, signed: &[u8]) -> bool {
         let Some((version, encoded)) = signature.split_once(',') else { return false };
         let Some(signature) = decode(encoded) else { return false };
         match (self, version) {
-            (Self::Hmac(key), "v1") => {
-                hmac::verify(key, &[head.as_bytes(), body].concat(), &signature).is_ok()
-            }
-            (Self::Ed25519(key), "v1a") => key.verify(&[head.as_bytes(), body].concat(), &signature).is_ok(),
+            (Self::Hmac(key), "v1") => hmac::verify(key, signed, &signature).is_ok(),
+            (Self::Ed25519(key), "v1a") => key.verify(signed, &signature).is_ok(),
             _ => false,
         }
     }
@@ -107,9 +105,9 @@ pub(super) fn verify(
     let timestamp = the(headers, "webhook-timestamp")?;
     let signatures = the(headers, "webhook-signature")?;
     let seconds: u64 = timestamp.parse().map_err(|_| Unverified::Timestamp)?;
-    let head = format!("{id}.{timestamp}.");
+    let signed = [format!("{id}.{timestamp}.").as_bytes(), body].concat();
     let mut given = signatures.split(' ').take(SIGNATURES);
-    if !given.any(|signature| keys.iter().any(|key| key.verifies(signature, &head, body))) {
+    if !given.any(|signature| keys.iter().any(|key| key.verifies(signature, &signed))) {
         return Err(Unverified::Signature);
     }
     // After the signature, so that the time in the answer's reason is the broker's and nobody else's.
