@@ -5,8 +5,8 @@ use bytes::Bytes;
 use queue::Counts;
 use serde::{Deserialize, Serialize};
 use types::{
-    AckId, LogId, MessageId, MessageMeta, Position, Sequence, SubscriptionName, SubscriptionSettings,
-    SubscriptionUid, Timestamp, TopicName, TopicSettings, push::EndpointStatus,
+    AckId, LeaseId, LogId, MessageId, MessageMeta, Position, Sequence, SubscriptionName,
+    SubscriptionSettings, SubscriptionUid, Timestamp, TopicName, TopicSettings, push::EndpointStatus,
 };
 
 /// A topic as its owner sees it.
@@ -119,6 +119,23 @@ pub struct Delivery {
     pub first_delivery: bool,
     /// The stored bytes, as the publisher's API encoded them.
     pub payload: Bytes,
+}
+
+/// Deliveries that were leased together, in the order of their sequences, with all that they have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryBlock {
+    /// The lease of the first; each of the others has the next.
+    pub first_lease: LeaseId,
+    /// When the leases end, unless extended.
+    pub deadline: Timestamp,
+    /// Failed attempts so far, plus one.
+    pub attempt: u32,
+    /// Certainly never delivered to this subscription before.
+    pub first_delivery: bool,
+    /// Which messages, and the bytes of each one's payload. At least one.
+    pub messages: Vec<(Sequence, u32)>,
+    /// All of them as [`ReadContent::wrap`](crate::ReadContent::wrap) makes them, one after the other, in as few pieces as memory holds them in.
+    pub wrapped: Vec<Bytes>,
 }
 
 /// Which part of a list.

@@ -44,12 +44,12 @@ pub use error::{
 };
 pub use filters::{PolicyInForce, Verdict};
 pub use info::{
-    BacklogAction, Delivery, FilterStats, HealthState, NewMessage, Page, Paged, Published, SeekTo,
-    StartPosition, SubscriptionInfo, SubscriptionStats, TopicInfo, TopicStats, Totals, Updated,
+    BacklogAction, Delivery, DeliveryBlock, FilterStats, HealthState, NewMessage, Page, Paged, Published,
+    SeekTo, StartPosition, SubscriptionInfo, SubscriptionStats, TopicInfo, TopicStats, Totals, Updated,
 };
 
 pub use handle::Broker;
 pub use push::{AssignedEndpoint, CheckEndpoint, PushFigures, PushRole, PushWorker};
-pub use queue::{Ask, Counts, DeadLetter, Failure, FailureCause, LeaseError};
+pub use queue::{Ask, Counts, DeadLetter, Failure, FailureCause, LeaseError, LeaseRef};
 pub use subscription::{Consumer, Settling, Subscriber};
 pub use topics::Accepted;

@@ -1,9 +1,16 @@
 //! What filter policies see of a stored message: read where it lies, nothing decoded and next to nothing copied.
 
 use broker::ReadContent;
+use fanfare_proto::v1;
 use filter::{Attribute, Content, Scalar};
+use prost::{
+    Message as _,
+    encoding::{WireType, encode_key, encode_varint, encoded_len_varint},
+};
 use smallvec::SmallVec;
+use types::{Sequence, Timestamp};
 
+use crate::convert::time;
 use crate::parts::{Fields, Unreadable};
 
 /// Reads payloads that this API encoded: `fanfare.v1.Message`.
@@ -21,6 +28,19 @@ impl ReadContent for StoredMessages {
         if let Ok((attributes, body)) = content(payload) {
             show(&Content { attributes: &attributes, body });
         }
+    }
+
+    /// As an entry of `messages`, tag 15, of a `DeliveryBlock`: a `StoredMessage`, whose `message` has the tag 15 too.
+    fn wrap(&self, sequence: Sequence, published_at: Timestamp, payload: &[u8], out: &mut Vec<u8>) {
+        let publish_time = Some(time::to_proto_timestamp(published_at));
+        let head = v1::StoredMessage { sequence, publish_time, message: None };
+        let length = head.encoded_len() + 1 + encoded_len_varint(payload.len() as u64) + payload.len();
+        encode_key(15, WireType::LengthDelimited, out);
+        encode_varint(length as u64, out);
+        head.encode_raw(out);
+        encode_key(15, WireType::LengthDelimited, out);
+        encode_varint(payload.len() as u64, out);
+        out.extend_from_slice(payload);
     }
 }
 

@@ -5,10 +5,12 @@ use std::sync::{Arc, atomic::Ordering};
 
 use journal::AppendError;
 use queue::{Ask, ExpiryReason, LeaseRef, Leased, Record};
-use types::{AckId, MessageId, Position, Timestamp, limits};
+use types::{AckId, LogId, MessageId, Position, Timestamp, limits};
 
-use super::{State, Subscription, intake::ReadOn};
-use crate::{ConsumeError, Delivery, Unavailable, record::Message, shared::count, topic::Topic};
+use super::{State, Subscription, blocks, intake::ReadOn};
+use crate::{
+    ConsumeError, Delivery, DeliveryBlock, Unavailable, record::Message, shared::count, topic::Topic,
+};
 
 /// One of the consumers of a subscription, until dropped.
 #[derive(Debug)]
@@ -90,6 +92,20 @@ impl Consumer {
                 Look::Nothing | Look::Soon => notified.await,
             }
         }
+    }
+
+    /// The same as [`Consumer::next`], in blocks.
+    ///
+    /// # Errors
+    /// As [`Consumer::next`].
+    pub async fn next_blocks(&mut self, ask: Ask) -> Result<Vec<DeliveryBlock>, ConsumeError> {
+        let deliveries = self.next(ask).await?;
+        Ok(blocks::of(&deliveries, &*self.topic.shared.contents))
+    }
+
+    /// The log of its topic: part of every message's identity.
+    pub fn log(&self) -> LogId {
+        self.topic.id
     }
 
     /// Gives back deliveries that could not be sent: they are delivered again at once, and no attempt is counted.

@@ -3,6 +3,7 @@
 //! # Limits
 //! An idle subscription is this struct and an empty queue: no task, no timer, no buffer.
 
+mod blocks;
 mod change;
 mod consume;
 mod counting;

@@ -73,6 +73,17 @@ impl Subscriber {
         .await
     }
 
+    /// The same for leases of this subscription.
+    ///
+    /// # Errors
+    /// As [`Subscriber::acknowledge`].
+    pub async fn acknowledge_leases(&self, claims: &[LeaseRef]) -> Result<Settling, SettleError> {
+        self.settle(|state, now, outcomes| {
+            state.queue.decide_ack(now, claims, outcomes).into_iter().collect()
+        })
+        .await
+    }
+
     /// Gives messages back: the attempt failed. With a delay, the next attempt is not before it is over; without, the
     /// subscription's retry policy says when.
     ///

@@ -13,6 +13,8 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+/// What the broker may put into one frame of HTTP/2.
+const FRAME_BYTES: u32 = 1 << 20;
 
 /// Certificates and names for TLS.
 #[cfg(feature = "tls")]
@@ -94,7 +96,8 @@ impl Transport {
             .keep_alive_while_idle(true)
             .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW);
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_frame_size(FRAME_BYTES);
         #[cfg(feature = "tls")]
         if !is_secure && self.tls.is_given() {
             return Err(bad(&"certificates or a server name are given, which are for https"));

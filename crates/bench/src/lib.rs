@@ -1,0 +1,3 @@
+//! Fanfare measured side by side with its peers and with the bare parts.
+
+pub mod process;

@@ -1,0 +1,69 @@
+use serde::{Deserialize, Serialize};
+
+/// What one run of a workload came to, as seen by the clients.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Messages that were published and acknowledged.
+    pub published: u64,
+    /// Deliveries that were received and settled.
+    pub delivered: u64,
+    /// From the first publish to the last thing that counts.
+    pub seconds: f64,
+    /// From handing a message to the client library until its acknowledgement; at a fixed rate, from when it was due.
+    pub publish_latency: Option<Percentiles>,
+    /// From when a message was handed over, or due, until a subscriber had it.
+    pub delivery_latency: Option<Percentiles>,
+    /// Whether every message came as it should.
+    pub correctness: Correctness,
+}
+
+impl Outcome {
+    /// Acknowledged publishes a second.
+    pub fn publishes_per_second(&self) -> f64 {
+        self.published as f64 / self.seconds
+    }
+
+    /// Settled deliveries a second.
+    pub fn deliveries_per_second(&self) -> f64 {
+        self.delivered as f64 / self.seconds
+    }
+}
+
+/// Latencies in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Percentiles {
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub p999_ms: f64,
+    pub max_ms: f64,
+}
+
+/// What went wrong, summed over subscriptions. All zero is right: the workloads have one publisher a topic and let nothing fail.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correctness {
+    /// Acknowledged and never delivered.
+    pub missing: u64,
+    /// Delivered again.
+    pub duplicate: u64,
+    /// Delivered after a later one of the same topic.
+    pub out_of_order: u64,
+    /// Delivered, and not published in this run.
+    pub foreign: u64,
+}
+
+impl Correctness {
+    /// Whether nothing went wrong.
+    pub fn is_perfect(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl std::ops::AddAssign for Correctness {
+    fn add_assign(&mut self, other: Self) {
+        self.missing += other.missing;
+        self.duplicate += other.duplicate;
+        self.out_of_order += other.out_of_order;
+        self.foreign += other.foreign;
+    }
+}
