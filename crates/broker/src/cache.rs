@@ -36,8 +36,8 @@ impl CacheBudget {
         Arc::new(Self { limit, held: Mutex::default() })
     }
 
-    fn take(self: &Arc<Self>, owner: &Arc<TailCache>, frame: &Decoded) {
-        frame.enter(self);
+    /// A frame of this topic came in.
+    fn note(&self, owner: &Arc<TailCache>) {
         let mut held = self.held.lock();
         held.order.push_back(Arc::downgrade(owner));
         while held.order.front().is_some_and(|topic| topic.strong_count() == 0) {
@@ -49,6 +49,12 @@ impl CacheBudget {
     fn over_budget(&self) -> Option<Weak<TailCache>> {
         let mut held = self.held.lock();
         if held.bytes > self.limit { held.order.pop_front() } else { None }
+    }
+
+    /// What counts at the moment.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.held.lock().bytes
     }
 
     pub(crate) fn give_back(&self, bytes: usize) {
@@ -71,6 +77,7 @@ pub(crate) struct TailCache {
 
 #[derive(Debug)]
 pub(crate) struct Frames {
+    budget: Arc<CacheBudget>,
     frames: VecDeque<Arc<Decoded>>,
     /// Every message from here on is in `frames`.
     complete_from: Position,
@@ -81,10 +88,8 @@ pub(crate) struct Frames {
 impl TailCache {
     /// Empty: complete from the end of the log as it is now.
     pub(crate) fn new(budget: Arc<CacheBudget>, end: Position) -> Arc<Self> {
-        Arc::new(Self {
-            budget,
-            frames: Mutex::new(Frames { frames: VecDeque::new(), complete_from: end, end }),
-        })
+        let frames = Frames { budget: budget.clone(), frames: VecDeque::new(), complete_from: end, end };
+        Arc::new(Self { budget, frames: Mutex::new(frames) })
     }
 
     /// To be held by a publisher around its append and [`Frames::push`].
@@ -93,8 +98,8 @@ impl TailCache {
     }
 
     /// After [`Frames::push`], with no cache lock held: keeps all topics together inside the budget.
-    pub(crate) fn settle_budget(self: &Arc<Self>, frame: &Decoded) {
-        self.budget.take(self, frame);
+    pub(crate) fn settle_budget(self: &Arc<Self>) {
+        self.budget.note(self);
         while let Some(topic) = self.budget.over_budget() {
             if let Some(topic) = topic.upgrade() {
                 topic.drop_oldest();
@@ -118,12 +123,12 @@ impl Drop for TailCache {
 }
 
 impl Frames {
-    /// Adds a frame that was just appended; it is for [`TailCache::settle_budget`].
-    pub(crate) fn push(&mut self, frame: Decoded) -> Arc<Decoded> {
-        let frame = Arc::new(frame);
+    /// Adds a frame that was just appended. Then [`TailCache::settle_budget`] is due.
+    pub(crate) fn push(&mut self, frame: Decoded) {
+        // Before anybody can evict it.
+        frame.enter(&self.budget);
         self.end = frame.end;
-        self.frames.push_back(frame.clone());
-        frame
+        self.frames.push_back(Arc::new(frame));
     }
 
     /// The position after the last message, appended or on its way to the disk.

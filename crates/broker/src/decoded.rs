@@ -209,3 +209,109 @@ impl Kept {
 fn small(bytes: usize) -> Result<u32, Malformed> {
     u32::try_from(bytes).map_err(|_| Malformed(format!("{bytes} bytes in one frame")))
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use journal::Batch;
+    use types::MessageMeta;
+
+    use super::*;
+    use crate::{
+        cache::TailCache,
+        record::{Record, write_message},
+    };
+
+    /// Wraps with the sequence before it.
+    #[derive(Debug)]
+    struct Numbered;
+
+    impl ReadContent for Numbered {
+        fn wrap(&self, sequence: Sequence, at: Timestamp, payload: &[u8], out: &mut Vec<u8>) {
+            out.extend_from_slice(format!("[{sequence} {}]", at.as_micros()).as_bytes());
+            out.extend_from_slice(payload);
+        }
+
+        fn read(&self, _: &[u8], _: &mut dyn FnMut(&filter::Content<'_>)) {}
+    }
+
+    fn record(payload: &str) -> Bytes {
+        let mut out = BytesMut::new();
+        let meta = MessageMeta {
+            correlation_id: "c".into(),
+            deduplication_id: Some("d".into()),
+            ordering_key: Some("k".into()),
+            expire_at: Some(Timestamp::from_micros(9)),
+            ..MessageMeta::default()
+        };
+        write_message(&mut out, 7, &meta, payload.as_bytes());
+        out.freeze()
+    }
+
+    /// From position 10 on, with a record in the middle that is no message.
+    fn frame() -> Frame {
+        let records = [record("one"), record(""), Bytes::from_static(&[3]), record("three")];
+        Frame { first: 10, at: Timestamp::from_micros(5), batch: Batch::of(records) }
+    }
+
+    #[test]
+    fn a_frame_knows_its_messages_as_the_records_say_them() {
+        let frame = Decoded::of(&frame()).unwrap();
+        assert_eq!((frame.first, frame.end, frame.messages.len()), (10, 14, 3));
+        assert_eq!(
+            [9, 10, 11, 12, 13, 14].map(|s| frame.find(s)),
+            [None, Some(0), Some(1), None, Some(2), None]
+        );
+        for (index, payload) in ["one", "", "three"].into_iter().enumerate() {
+            let Record::Message(message) = Record::read(&record(payload)).unwrap() else {
+                panic!("a message")
+            };
+            let kept = frame.messages[index];
+            assert_eq!((kept.ordinal, kept.key, kept.expire_at), (7, message.key, message.expire_at));
+            assert_eq!(frame.payload(index), message.payload);
+        }
+    }
+
+    #[test]
+    fn wrapping_changes_no_payload_and_gives_neighbours_as_one_piece() {
+        let frame = Decoded::of(&frame()).unwrap();
+        let before = frame.payloads();
+        assert_eq!(frame.wrapped(1..3, &Numbered), "[11 5][13 5]three");
+        assert_eq!(frame.wrapped(0..1, &Numbered), "[10 5]one");
+        assert_eq!(frame.wrapped(0..0, &Numbered), "");
+        for (index, payload) in ["one", "", "three"].into_iter().enumerate() {
+            assert_eq!(frame.payload(index), payload);
+            assert_eq!(before.get(&frame.messages, index), payload.as_bytes(), "who had it keeps it");
+        }
+    }
+
+    #[test]
+    fn a_wrapped_frame_counts_for_what_it_holds_until_it_leaves_the_cache() {
+        let budget = CacheBudget::new(1 << 20);
+        let cache = TailCache::new(budget.clone(), 10);
+        cache.lock().push(Decoded::of(&frame()).unwrap());
+        let frame = cache.lock().holding(10).unwrap().clone();
+        cache.settle_budget();
+        let of_messages = 3 * (size_of::<Kept>() + size_of::<u32>());
+        assert_eq!(budget.bytes(), frame.payloads().bytes.len() + of_messages);
+        let all = frame.wrapped(0..3, &Numbered);
+        assert_eq!(budget.bytes(), all.len() + of_messages);
+        drop(cache);
+        assert_eq!(budget.bytes(), 0);
+        frame.wrapped(0..3, &Numbered);
+        assert_eq!(budget.bytes(), 0);
+    }
+
+    #[test]
+    fn one_that_was_evicted_before_it_is_wrapped_does_not_count() {
+        let budget = CacheBudget::new(1);
+        let cache = TailCache::new(budget.clone(), 10);
+        cache.lock().push(Decoded::of(&frame()).unwrap());
+        let frame = cache.lock().holding(10).unwrap().clone();
+        cache.settle_budget();
+        assert_eq!(budget.bytes(), 0, "too large for the budget");
+        frame.wrapped(0..3, &Numbered);
+        assert_eq!(budget.bytes(), 0);
+        assert!(cache.lock().holding(10).is_none());
+    }
+}
