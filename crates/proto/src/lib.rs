@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod encoded;
+pub mod ids;
 pub mod undecoded;
 
 /// Package `fanfare.v1`. The documentation of each item is that of the .proto file.

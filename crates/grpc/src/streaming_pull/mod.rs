@@ -15,7 +15,9 @@
 //! - Requests that have come together are settled together: up to [`TOGETHER`], or about 1 MiB.
 //! - At most [`SETTLING`] requests wait for the disk; then no further one is read.
 
+mod answer;
 mod flow;
+mod handover;
 mod incoming;
 mod leasing;
 mod opening;
@@ -28,8 +30,8 @@ mod session;
 use std::time::Duration;
 
 use broker::Broker;
-pub(crate) use outbound::Deliveries;
-use tonic::Status;
+pub(crate) use handover::{NoAnswers, OwnBody};
+use tonic::{Response, Status};
 
 use crate::intake;
 use incoming::Requests;
@@ -51,11 +53,11 @@ pub(crate) async fn open(
     broker: &Broker,
     mut requests: Requests,
     settle_grace: Duration,
-) -> Result<Deliveries, Status> {
+) -> Result<Response<NoAnswers>, Status> {
     let first = requests.message().await.map_err(|status| intake::refined(status, "acks"))?;
     let opening = Opening::read(broker, first).inspect_err(|refusal| refusal.log("StreamingPull", None))?;
     let (sender, deliveries) = outbound::channel();
     let session = Session::new(broker.clone(), opening, sender);
     tokio::spawn(session.run(requests, settle_grace));
-    Ok(deliveries)
+    Ok(handover::answer(deliveries))
 }

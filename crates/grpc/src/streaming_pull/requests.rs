@@ -1,7 +1,7 @@
 use std::{ops::Range, time::Duration};
 
 use broker::{LeaseError, SettleError, Settling, Subscriber};
-use fanfare_proto::{encoded, v1};
+use fanfare_proto::v1;
 use types::{AckId, SubscriptionUid, Timestamp, limits};
 
 use super::{
@@ -191,9 +191,9 @@ pub(crate) struct Confirmation {
 }
 
 impl Confirmation {
-    pub(crate) async fn durable(self) -> Result<encoded::StreamingPullResponse, SettleError> {
+    pub(crate) async fn durable(self) -> Result<v1::StreamingPullResponse, SettleError> {
         let (acked, range_results) = self.ranges.durable().await?;
-        Ok(encoded::StreamingPullResponse {
+        Ok(v1::StreamingPullResponse {
             acked,
             range_results,
             ack_results: results(self.acks).await?,

@@ -1,14 +1,14 @@
 use std::time::Duration;
 
 use broker::{Broker, HealthState, SettleError, Subscriber, Unavailable};
-use fanfare_proto::encoded::StreamingPullResponse;
+use fanfare_proto::v1::StreamingPullResponse;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesOrdered};
 use tokio::{select, sync::watch, time};
 use tonic::Status;
 use types::SubscriptionUid;
 
 use super::{
-    SETTLING, TOGETHER,
+    SETTLING, TOGETHER, answer,
     flow::Outstanding,
     incoming::{Received, Requests, together},
     leasing::{Batch, Leased, Leasing},
@@ -16,7 +16,7 @@ use super::{
     outbound::{Frame, Sender},
     requests::Settlements,
 };
-use crate::{bounds, convert::delivery, intake, reason::Reason, refusal::Refusal};
+use crate::{bounds, intake, reason::Reason, refusal::Refusal};
 
 /// Results of one request, to come when they are durable.
 type Settling = BoxFuture<'static, Result<StreamingPullResponse, SettleError>>;
@@ -229,25 +229,22 @@ impl Session {
         if !self.confirm {
             return Ok(());
         }
-        let frame = Frame { response: results, numbers: 0..0 };
+        let frame = Frame { pieces: answer::results(&results).into(), numbers: 0..0 };
         self.sender.send(frame).await.map_err(|_| End::Gone)
     }
 
     async fn deliver(&mut self, batch: Batch) -> Result<(), End> {
-        let (numbers, response) = match batch {
+        let (numbers, pieces) = match batch {
             Batch::Messages(deliveries) => {
                 let numbers = self.outstanding.delivered(&deliveries);
-                let messages = deliveries.into_iter().map(delivery::to_proto).collect();
-                (numbers, StreamingPullResponse { messages, ..Default::default() })
+                (numbers, answer::messages(deliveries))
             }
             Batch::Blocks(mut blocks) => {
                 let numbers = self.outstanding.delivered_blocks(&mut blocks);
-                let log = self.leasing.log();
-                let blocks = blocks.into_iter().map(|block| delivery::block(block, self.uid, log)).collect();
-                (numbers, StreamingPullResponse { blocks, ..Default::default() })
+                (numbers, answer::blocks(blocks, self.uid, self.leasing.log()))
             }
         };
-        if let Err(numbers) = self.sender.send(Frame { response, numbers }).await {
+        if let Err(numbers) = self.sender.send(Frame { pieces: pieces.into(), numbers }).await {
             let leases = self.outstanding.give_back(numbers, self.uid);
             self.leasing.release(&leases).await;
             return Err(End::Gone);
