@@ -12,46 +12,10 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use journal::Frame;
 use parking_lot::{Mutex, MutexGuard};
-use types::{Position, Sequence, Timestamp};
+use types::{Position, Sequence};
 
-use crate::record::{Malformed, Message, Record};
-
-/// A frame with its messages decoded. Holds only messages; a published frame has nothing else in it.
-#[derive(Debug)]
-pub(crate) struct Decoded {
-    pub(crate) first: Position,
-    /// The position after the frame.
-    pub(crate) end: Position,
-    pub(crate) at: Timestamp,
-    /// In the order of sequences.
-    pub(crate) messages: Vec<(Sequence, Message)>,
-    bytes: usize,
-}
-
-impl Decoded {
-    pub(crate) fn of(frame: &Frame) -> Result<Self, Malformed> {
-        let mut messages = Vec::with_capacity(frame.batch.count() as usize);
-        for (sequence, record) in (frame.first..).zip(frame.batch.records()) {
-            if let Some(message) = Record::read_only_message(&record)? {
-                messages.push((sequence, message));
-            }
-        }
-        let bytes = frame.batch.bytes().len() + messages.len() * size_of::<(Sequence, Message)>();
-        Ok(Self { first: frame.first, end: frame.end(), at: frame.at, messages, bytes })
-    }
-
-    /// One message by itself.
-    pub(crate) fn single(sequence: Sequence, message: Message, at: Timestamp) -> Self {
-        Self { first: sequence, end: sequence + 1, at, messages: vec![(sequence, message)], bytes: 0 }
-    }
-
-    pub(crate) fn find(&self, sequence: Sequence) -> Option<&Message> {
-        let index = self.messages.binary_search_by_key(&sequence, |(sequence, _)| *sequence).ok()?;
-        Some(&self.messages[index].1)
-    }
-}
+use crate::decoded::Decoded;
 
 /// The budget that all topics share.
 #[derive(Debug)]
@@ -72,9 +36,9 @@ impl CacheBudget {
         Arc::new(Self { limit, held: Mutex::default() })
     }
 
-    fn take(&self, owner: &Arc<TailCache>, bytes: usize) {
+    fn take(self: &Arc<Self>, owner: &Arc<TailCache>, frame: &Decoded) {
+        frame.enter(self);
         let mut held = self.held.lock();
-        held.bytes += bytes;
         held.order.push_back(Arc::downgrade(owner));
         while held.order.front().is_some_and(|topic| topic.strong_count() == 0) {
             held.order.pop_front();
@@ -87,9 +51,14 @@ impl CacheBudget {
         if held.bytes > self.limit { held.order.pop_front() } else { None }
     }
 
-    fn give_back(&self, bytes: usize) {
+    pub(crate) fn give_back(&self, bytes: usize) {
+        self.resized(bytes, 0);
+    }
+
+    /// What was `before` is `now` so many bytes. If that is too much, the next frame that comes in makes it good.
+    pub(crate) fn resized(&self, before: usize, now: usize) {
         let mut held = self.held.lock();
-        held.bytes = held.bytes.saturating_sub(bytes);
+        held.bytes = (held.bytes + now).saturating_sub(before);
     }
 }
 
@@ -124,8 +93,8 @@ impl TailCache {
     }
 
     /// After [`Frames::push`], with no cache lock held: keeps all topics together inside the budget.
-    pub(crate) fn settle_budget(self: &Arc<Self>, bytes: usize) {
-        self.budget.take(self, bytes);
+    pub(crate) fn settle_budget(self: &Arc<Self>, frame: &Decoded) {
+        self.budget.take(self, frame);
         while let Some(topic) = self.budget.over_budget() {
             if let Some(topic) = topic.upgrade() {
                 topic.drop_oldest();
@@ -137,25 +106,24 @@ impl TailCache {
         let mut frames = self.frames.lock();
         if let Some(oldest) = frames.frames.pop_front() {
             frames.complete_from = oldest.end;
-            self.budget.give_back(oldest.bytes);
+            oldest.leave();
         }
     }
 }
 
 impl Drop for TailCache {
     fn drop(&mut self) {
-        let bytes = self.frames.get_mut().frames.iter().map(|frame| frame.bytes).sum();
-        self.budget.give_back(bytes);
+        self.frames.get_mut().frames.iter().for_each(|frame| frame.leave());
     }
 }
 
 impl Frames {
-    /// Adds a frame that was just appended; its size is for [`TailCache::settle_budget`].
-    pub(crate) fn push(&mut self, frame: Decoded) -> usize {
-        let bytes = frame.bytes;
+    /// Adds a frame that was just appended; it is for [`TailCache::settle_budget`].
+    pub(crate) fn push(&mut self, frame: Decoded) -> Arc<Decoded> {
+        let frame = Arc::new(frame);
         self.end = frame.end;
-        self.frames.push_back(Arc::new(frame));
-        bytes
+        self.frames.push_back(frame.clone());
+        frame
     }
 
     /// The position after the last message, appended or on its way to the disk.
@@ -175,7 +143,7 @@ impl Frames {
             if count >= messages {
                 break;
             }
-            count += frame.messages.len() - frame.messages.partition_point(|(sequence, _)| *sequence < from);
+            count += frame.messages.len() - frame.messages.partition_point(|message| message.sequence < from);
             found.push(frame.clone());
         }
         Some(found)

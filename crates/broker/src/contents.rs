@@ -6,8 +6,8 @@ use types::{Sequence, Timestamp};
 
 /// Reads payloads, and wraps them.
 pub trait ReadContent: Send + Sync + std::fmt::Debug {
-    /// Appends a message as it goes to all who receive it in a [block](crate::DeliveryBlock): the payload itself, unless it needs more. Must
-    /// not wait.
+    /// Appends a message as it goes to all who receive it in a [block](crate::DeliveryBlock): the payload itself, with whatever it
+    /// needs before it. What is appended ends with the payload. Must not wait.
     fn wrap(&self, sequence: Sequence, published_at: Timestamp, payload: &[u8], out: &mut Vec<u8>) {
         _ = (sequence, published_at);
         out.extend_from_slice(payload);

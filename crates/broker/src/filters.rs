@@ -5,8 +5,7 @@ use types::{MessageId, Position, Sequence, SubscriptionName, Timestamp, TopicNam
 
 use crate::{
     Broker, SubscriptionNotFound, TestFilterError, Unavailable,
-    cache::Decoded,
-    record::Message,
+    decoded::Decoded,
     topic::{Block, Topic},
 };
 
@@ -55,7 +54,7 @@ impl Broker {
         let topic = self.inner.topic_of(message.log).ok_or_else(not_found)?;
         let found = topic.read_message(message.sequence).await?;
         let (stored, at) = found.ok_or_else(not_found)?;
-        Ok(topic.verdict(policy, message.sequence, &stored, at))
+        Ok(topic.verdict(policy, message.sequence, &stored.payload, at))
     }
 
     /// What a policy makes of the last messages of a topic that are kept, 1 to [`limits::FILTER_TEST_MESSAGES`] of them; the oldest first.
@@ -80,14 +79,14 @@ impl Topic {
         &self,
         policy: Option<&Policy>,
         sequence: Sequence,
-        message: &Message,
+        payload: &[u8],
         published_at: Timestamp,
     ) -> Verdict {
         let mut mismatches = Vec::new();
         if let Some(policy) = policy {
             // As long as nothing is shown: what cannot be read matches no policy.
             mismatches.push(Mismatch::unreadable());
-            self.shared.contents.read(&message.payload, &mut |content| mismatches = policy.explain(content));
+            self.shared.contents.read(payload, &mut |content| mismatches = policy.explain(content));
         }
         let message_id = MessageId { log: self.id, sequence };
         Verdict { message_id, published_at, mismatches }
@@ -104,8 +103,9 @@ impl Topic {
         let mut at = first;
         while at < end {
             let block = self.read_block(at).await?;
-            for (frame, (sequence, message)) in messages_of(&block, at, end) {
-                verdicts.push(self.verdict(policy, sequence, message, frame.at));
+            for (frame, index) in messages_of(&block, at, end) {
+                let sequence = frame.messages[index].sequence;
+                verdicts.push(self.verdict(policy, sequence, &frame.payload(index), frame.at));
                 // A hostile policy takes long over one message: between two the caller can give up.
                 tokio::task::yield_now().await;
             }
@@ -134,15 +134,11 @@ impl Topic {
     }
 }
 
-/// The messages of a block that are not below `from` and below `end`.
-fn messages_of(
-    block: &Block,
-    from: Position,
-    end: Position,
-) -> impl Iterator<Item = (&Decoded, (Sequence, &Message))> {
+/// The messages of a block that are not below `from` and below `end`: their frames, and where in them they are.
+fn messages_of(block: &Block, from: Position, end: Position) -> impl Iterator<Item = (&Decoded, usize)> {
     let all = block.frames.iter().flat_map(|frame| {
         let frame: &Decoded = frame;
-        frame.messages.iter().map(move |(sequence, message)| (frame, (*sequence, message)))
+        (0..frame.messages.len()).map(move |index| (frame, index))
     });
-    all.filter(move |(_, (sequence, _))| (from..end).contains(sequence))
+    all.filter(move |(frame, index)| (from..end).contains(&frame.messages[*index].sequence))
 }

@@ -17,6 +17,7 @@ mod catalog;
 mod config;
 mod contents;
 mod deadlines;
+mod decoded;
 mod deduplication;
 mod error;
 mod filters;
@@ -50,6 +51,6 @@ pub use info::{
 
 pub use handle::Broker;
 pub use push::{AssignedEndpoint, CheckEndpoint, PushFigures, PushRole, PushWorker};
-pub use queue::{Ask, Counts, DeadLetter, Failure, FailureCause, LeaseError, LeaseRef};
-pub use subscription::{Consumer, Settling, Subscriber};
+pub use queue::{Ask, Counts, DeadLetter, Failure, FailureCause, LeaseError, LeaseRef, LeaseRun};
+pub use subscription::{Consumer, Settling, SettlingRuns, Subscriber};
 pub use topics::Accepted;

@@ -13,6 +13,8 @@
 //! Integers are little-endian, times in microseconds since the Unix epoch. Rare records are JSON so that settings can grow fields;
 //! frequent ones are compact.
 
+use std::ops::Range;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use types::{
@@ -118,7 +120,7 @@ pub(crate) struct Start {
 /// Bytes that are no record this release knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a record: {0}")]
-pub(crate) struct Malformed(String);
+pub(crate) struct Malformed(pub(crate) String);
 
 /// Bytes that a message record takes beyond its payload and its texts, at most.
 pub(crate) const MESSAGE_OVERHEAD: usize = 64;
@@ -189,7 +191,7 @@ impl Record {
     pub(crate) fn read(bytes: &Bytes) -> Result<Self, Malformed> {
         let mut rest = bytes.clone();
         match u8_of(&mut rest)? {
-            MESSAGE => Ok(Self::Message(read_message(rest)?)),
+            MESSAGE => Ok(Self::Message(read_message(bytes)?)),
             CARRIED => {
                 let sequence = u64_of(&mut rest)?;
                 let published_at = Timestamp::from_micros(u64_of(&mut rest)?);
@@ -213,13 +215,52 @@ impl Record {
             kind => Err(Malformed(format!("unknown kind {kind}"))),
         }
     }
+}
 
-    /// The message that a record holds, if it holds one, and nothing else of it decoded.
-    pub(crate) fn read_only_message(bytes: &Bytes) -> Result<Option<Message>, Malformed> {
-        match bytes.first() {
-            Some(&MESSAGE) => read_message(bytes.slice(1..)).map(Some),
-            _ => Ok(None),
+/// What a message record says before its payload; ranges are of the record's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MessageHead {
+    pub(crate) ordinal: u64,
+    pub(crate) deliver_at: Timestamp,
+    pub(crate) expire_at: Option<Timestamp>,
+    pub(crate) key: Option<KeyHash>,
+    deduplication_id: Option<Range<usize>>,
+    correlation_id: Range<usize>,
+    /// From here to the end of the record.
+    pub(crate) payload: usize,
+}
+
+impl MessageHead {
+    /// Of a record that holds a message; none of others. Nothing is copied.
+    pub(crate) fn read(record: &[u8]) -> Result<Option<Self>, Malformed> {
+        let mut rest = record;
+        if record.first() != Some(&MESSAGE) {
+            return Ok(None);
         }
+        rest.advance(1);
+        let flags = u8_of(&mut rest)?;
+        let ordinal = u64_of(&mut rest)?;
+        let deliver_at = if flags & HAS_DELIVER_AT != 0 { u64_of(&mut rest)? } else { 0 };
+        let expire_at = if flags & HAS_EXPIRE_AT != 0 { Some(u64_of(&mut rest)?) } else { None };
+        let correlation_id = short_of(&mut rest, record)?;
+        let key = if flags & HAS_KEY != 0 {
+            let length = usize::from(u8_of(&mut rest)?) | usize::from(u8_of(&mut rest)?) << 8;
+            let key = std::str::from_utf8(&record[take(&mut rest, record, length)?]);
+            Some(KeyHash::of(key.map_err(|_| Malformed("an ordering key that is not text".into()))?))
+        } else {
+            None
+        };
+        let has_id = flags & HAS_DEDUPLICATION_ID != 0;
+        let deduplication_id = if has_id { Some(short_of(&mut rest, record)?) } else { None };
+        Ok(Some(Self {
+            ordinal,
+            deliver_at: Timestamp::from_micros(deliver_at),
+            expire_at: expire_at.map(Timestamp::from_micros),
+            key,
+            deduplication_id,
+            correlation_id,
+            payload: record.len() - rest.len(),
+        }))
     }
 }
 
@@ -236,30 +277,16 @@ pub(crate) fn read_attempt_of(
     read_postcard(&rest).map(Some)
 }
 
-fn read_message(mut rest: Bytes) -> Result<Message, Malformed> {
-    let flags = u8_of(&mut rest)?;
-    let ordinal = u64_of(&mut rest)?;
-    let deliver_at = if flags & HAS_DELIVER_AT != 0 { u64_of(&mut rest)? } else { 0 };
-    let expire_at = if flags & HAS_EXPIRE_AT != 0 { Some(u64_of(&mut rest)?) } else { None };
-    let correlation_id = short_of(&mut rest)?;
-    let key = if flags & HAS_KEY != 0 {
-        let length = usize::from(u8_of(&mut rest)?) | usize::from(u8_of(&mut rest)?) << 8;
-        let key = take(&mut rest, length)?;
-        Some(KeyHash::of(
-            std::str::from_utf8(&key).map_err(|_| Malformed("an ordering key that is not text".into()))?,
-        ))
-    } else {
-        None
-    };
-    let deduplication_id = if flags & HAS_DEDUPLICATION_ID != 0 { Some(short_of(&mut rest)?) } else { None };
+fn read_message(record: &Bytes) -> Result<Message, Malformed> {
+    let head = MessageHead::read(record)?.ok_or_else(|| Malformed("it is no message".into()))?;
     Ok(Message {
-        ordinal,
-        deliver_at: Timestamp::from_micros(deliver_at),
-        expire_at: expire_at.map(Timestamp::from_micros),
-        key,
-        deduplication_id,
-        correlation_id,
-        payload: rest,
+        ordinal: head.ordinal,
+        deliver_at: head.deliver_at,
+        expire_at: head.expire_at,
+        key: head.key,
+        deduplication_id: head.deduplication_id.map(|id| record.slice(id)),
+        correlation_id: record.slice(head.correlation_id),
+        payload: record.slice(head.payload..),
     })
 }
 
@@ -285,23 +312,26 @@ fn read_json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Malformed> {
     serde_json::from_slice(bytes).map_err(|error| Malformed(error.to_string()))
 }
 
-fn take(rest: &mut Bytes, length: usize) -> Result<Bytes, Malformed> {
+/// Where in the record what comes next is; `rest` is its end.
+fn take(rest: &mut &[u8], record: &[u8], length: usize) -> Result<Range<usize>, Malformed> {
     if rest.len() < length {
         return Err(Malformed(format!("{length} bytes expected, {} left", rest.len())));
     }
-    Ok(rest.split_to(length))
+    let start = record.len() - rest.len();
+    rest.advance(length);
+    Ok(start..start + length)
 }
 
-fn short_of(rest: &mut Bytes) -> Result<Bytes, Malformed> {
+fn short_of(rest: &mut &[u8], record: &[u8]) -> Result<Range<usize>, Malformed> {
     let length = u8_of(rest)?;
-    take(rest, usize::from(length))
+    take(rest, record, usize::from(length))
 }
 
-fn u8_of(rest: &mut Bytes) -> Result<u8, Malformed> {
+fn u8_of(rest: &mut impl Buf) -> Result<u8, Malformed> {
     rest.try_get_u8().map_err(|_| Malformed("it ends early".into()))
 }
 
-fn u64_of(rest: &mut Bytes) -> Result<u64, Malformed> {
+fn u64_of(rest: &mut impl Buf) -> Result<u64, Malformed> {
     rest.try_get_u64_le().map_err(|_| Malformed("it ends early".into()))
 }
 

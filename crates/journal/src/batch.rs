@@ -5,6 +5,8 @@
 //! batch:  record | record | ...
 //! ```
 
+use std::ops::Range;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 const PREFIX: usize = 4;
@@ -67,12 +69,17 @@ impl Batch {
 
     /// The records, each a slice of the one buffer.
     pub fn records(&self) -> impl Iterator<Item = Bytes> + '_ {
+        self.ranges().map(|range| self.bytes.slice(range))
+    }
+
+    /// Where in [`Batch::bytes`] each record is.
+    pub fn ranges(&self) -> impl Iterator<Item = Range<usize>> + '_ {
         let mut at = 0;
         std::iter::from_fn(move || {
             let length = self.bytes.get(at..at + PREFIX)?.first_chunk::<PREFIX>().copied()?;
             let start = at + PREFIX;
             at = start + u32::from_le_bytes(length) as usize;
-            Some(self.bytes.slice(start..at))
+            Some(start..at)
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use queue::{Ask, ExpiryReason, LeaseRef, Offer, Queue};
+use queue::{Ask, ExpiryReason, LeaseRun, LeasedRun, Offer, Queue};
 use types::{KeyHash, Sequence, SubscriptionSettings, SubscriptionUid, Timestamp};
 
 const BATCH: usize = 100;
@@ -14,10 +14,10 @@ struct Cycle {
     next: Sequence,
     now: Timestamp,
     keys: Option<u64>,
-    held: std::collections::VecDeque<LeaseRef>,
+    held: std::collections::VecDeque<LeasedRun>,
     offers: Vec<Offer>,
-    leased: Vec<queue::Leased>,
-    outcomes: Vec<Result<(), queue::LeaseError>>,
+    leased: Vec<LeasedRun>,
+    refused: Vec<(usize, queue::LeaseError)>,
 }
 
 impl Cycle {
@@ -32,9 +32,9 @@ impl Cycle {
             held: Default::default(),
             offers: Vec::new(),
             leased: Vec::new(),
-            outcomes: Vec::new(),
+            refused: Vec::new(),
         };
-        while cycle.held.len() < in_hand {
+        while cycle.held.len() * BATCH < in_hand {
             cycle.offer_and_lease();
         }
         cycle
@@ -42,20 +42,22 @@ impl Cycle {
 
     fn step(&mut self) {
         self.offer_and_lease();
-        let claims: Vec<_> = self.held.drain(..BATCH).collect();
-        self.outcomes.clear();
-        if let Some(record) = self.queue.decide_ack(self.now, &claims, &mut self.outcomes) {
+        let run = self.held.pop_front().unwrap();
+        let claims = [LeaseRun { first_lease: run.first_lease, messages: &run.messages }];
+        if let Some(record) = self.queue.decide_ack_runs(self.now, &claims, &mut self.refused) {
             self.queue.apply(&record);
         }
-        assert!(self.outcomes.iter().all(Result::is_ok));
+        assert!(self.refused.is_empty());
     }
 
     fn offer_and_lease(&mut self) {
         self.offers.clear();
         for _ in 0..BATCH {
             self.offers.push(self.offer());
-            self.next += 2;
+            self.next += 1;
         }
+        // Records of others lie in between.
+        self.next += 3;
         self.queue.read_on(&self.offers, self.next);
         self.now = Timestamp::from_micros(self.now.as_micros() + 100);
         black_box(self.queue.leasable(self.now));
@@ -65,17 +67,17 @@ impl Cycle {
         self.leased.clear();
         let ask = Ask { max_messages: BATCH, max_bytes: u64::MAX };
         self.queue.lease(self.now, ask, &mut self.leased);
-        assert_eq!(self.leased.len(), BATCH);
-        self.held.extend(self.leased.iter().map(|l| LeaseRef { sequence: l.sequence, lease: l.lease }));
+        assert_eq!(self.leased.iter().map(|run| run.messages.len()).sum::<usize>(), BATCH);
+        self.held.append(&mut self.leased.drain(..).collect());
     }
 
     fn offer(&self) -> Offer {
         Offer {
             sequence: self.next,
             bytes: 1_000,
-            key: self.keys.map(|keys| KeyHash(self.next / 2 % keys)),
+            key: self.keys.map(|keys| KeyHash(self.next % keys)),
             deliver_at: Timestamp::EPOCH,
-            expire_at: Timestamp::MAX,
+            expire_at: Timestamp::from_millis(1_000_000_000),
             expiry: ExpiryReason::MessageExpiry,
         }
     }

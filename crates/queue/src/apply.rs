@@ -19,7 +19,10 @@ impl Queue {
     /// Applies one record.
     pub fn apply(&mut self, record: &Record) {
         match record {
-            Record::Settled { sequences } => self.totals.acked += self.settle(sequences),
+            Record::Settled { sequences } => {
+                let settled = self.settle(sequences);
+                self.add_acked(settled);
+            }
             Record::AttemptFailed { sequence, failure, retry_at } => {
                 self.fail(*sequence, *failure, *retry_at);
             }
@@ -44,8 +47,16 @@ impl Queue {
             Record::FilteredOut { sequences } => {
                 self.settle(sequences);
             }
+            Record::SettledRuns { runs } => {
+                let settled = self.settle_runs(runs);
+                self.add_acked(settled);
+            }
         }
         self.tidy();
+    }
+
+    fn add_acked(&mut self, messages: u64) {
+        self.totals.acked = self.totals.acked.saturating_add(messages);
     }
 
     /// Ends messages for good; how many were not ended before.
@@ -60,6 +71,43 @@ impl Queue {
             settled += 1;
         }
         settled
+    }
+
+    /// The same for runs.
+    fn settle_runs(&mut self, runs: &[(Sequence, u64)]) -> u64 {
+        let (mut settled, mut near) = (0_u64, 0);
+        for (first, count) in runs {
+            let Some(last) = count.checked_sub(1).map(|more| first.saturating_add(more)) else { continue };
+            near = self.window.first_from_near(*first, near);
+            while self.window.get(near).is_some_and(|entry| entry.offer.sequence <= last) {
+                if self.window[near].lives() {
+                    self.withdraw(near);
+                    settled += 1;
+                }
+                near += 1;
+            }
+            if last >= self.cursor {
+                settled = settled.saturating_add(self.settle_ahead(self.cursor.max(*first), last));
+            }
+        }
+        settled
+    }
+
+    /// Ends what was not read yet, but for dead letters; how many were not ended before.
+    fn settle_ahead(&mut self, first: Sequence, last: Sequence) -> u64 {
+        let failed: Vec<_> = self.failed_ahead.range(first..=last).map(|(sequence, _)| *sequence).collect();
+        failed.iter().for_each(|sequence| drop(self.failed_ahead.remove(sequence)));
+        let (mut from, mut settled) = (Some(first), 0_u64);
+        for letter in self.dead_letters.range(first..=last).map(|(sequence, _)| *sequence) {
+            if let Some(from) = from.filter(|from| *from < letter) {
+                settled = settled.saturating_add(self.settled_ahead.insert_all(from, letter - 1));
+            }
+            from = letter.checked_add(1);
+        }
+        match from.filter(|from| *from <= last) {
+            Some(from) => settled.saturating_add(self.settled_ahead.insert_all(from, last)),
+            None => settled,
+        }
     }
 
     fn fail(&mut self, sequence: Sequence, failure: Failure, retry_at: Timestamp) {

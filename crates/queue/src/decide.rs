@@ -5,7 +5,7 @@ use std::time::Duration;
 use types::{Sequence, Timestamp, limits};
 
 use crate::{
-    ExpiryReason, Failure, FailureCause, LeaseError, LeaseRef, Queue, Record,
+    ExpiryReason, Failure, FailureCause, LeaseError, LeaseRef, LeaseRun, Queue, Record,
     dead_letter::{Verdict, Wait},
     window::Entry,
 };
@@ -23,8 +23,37 @@ impl Queue {
         outcomes: &mut Vec<Result<(), LeaseError>>,
     ) -> Option<Record> {
         let held = self.judge(claims.iter().copied(), outcomes, |_, claim, near| self.held(now, claim, near));
-        let sequences: Vec<_> = held.into_iter().map(|(sequence, _)| sequence).collect();
-        (!sequences.is_empty()).then_some(Record::Settled { sequences })
+        Record::settled(held.into_iter().map(|(sequence, _)| sequence))
+    }
+
+    /// The same for leases that were given out together; only claims that do not hold are told of, in `refused`, by their place among
+    /// all claims of the call. Cheapest if they come in the order of their sequences.
+    pub fn decide_ack_runs(
+        &self,
+        now: Timestamp,
+        runs: &[LeaseRun<'_>],
+        refused: &mut Vec<(usize, LeaseError)>,
+    ) -> Option<Record> {
+        let claims = || runs.iter().flat_map(LeaseRun::claims);
+        if !claims().is_sorted_by(|earlier, later| earlier.sequence < later.sequence) {
+            let (claims, mut outcomes): (Vec<_>, _) = (claims().collect(), Vec::new());
+            let record = self.decide_ack(now, &claims, &mut outcomes);
+            let refusals = outcomes.into_iter().enumerate();
+            refused.extend(refusals.filter_map(|(index, outcome)| Some((index, outcome.err()?))));
+            return record;
+        }
+        let mut near = 0;
+        let held = claims().enumerate().filter_map(|(index, claim)| match self.held(now, claim, near) {
+            Ok(at) => {
+                near = at + 1;
+                Some(claim.sequence)
+            }
+            Err(error) => {
+                refused.push((index, error));
+                None
+            }
+        });
+        Record::settled(held)
     }
 
     /// What giving messages back means: outcomes as in [`decide_ack`](Self::decide_ack), and a record for each claim
@@ -48,13 +77,11 @@ impl Queue {
     /// What time alone has done by `now`: leases that ran out (a failed attempt each), messages that expired. A
     /// message whose life ended under its lease expires when the lease ends. At most `limit` messages.
     pub fn decide_due(&self, now: Timestamp, limit: usize) -> Vec<Record> {
-        let due = |sequence, time: fn(&Entry) -> Option<Timestamp>, at| {
-            self.window.entry(sequence).and_then(time) == Some(at)
-        };
+        let window = &self.window;
         let mut sequences =
-            self.lease_ends.due(now, limit, |at, sequence| due(sequence, Entry::lease_ends_at, at));
+            self.lease_ends.due(now, limit, |span| window.at_time(span, Entry::lease_ends_at));
         let limit = limit - sequences.len();
-        sequences.extend(self.expiries.due(now, limit, |at, sequence| due(sequence, Entry::expires_at, at)));
+        sequences.extend(self.expiries.due(now, limit, |span| window.at_time(span, Entry::expires_at)));
 
         let mut verdict = self.verdict(Failure { at: now, cause: FailureCause::LeaseExpired });
         let mut records = Vec::new();
@@ -108,7 +135,7 @@ impl Queue {
             let outcome = hold(index, claim, near);
             if let Ok(at) = outcome {
                 held.push((claim.sequence, index));
-                near = at;
+                near = at + 1;
             }
             outcomes.push(outcome.map(|_| ()));
         }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use types::{LeaseId, Sequence, Timestamp};
 
-use crate::{Queue, window::State};
+use crate::{
+    Queue,
+    window::{Entry, State},
+};
 
 /// How much a consumer wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,72 @@ pub struct Leased {
     /// messages that were not are marked as if they might have been; never the other way round.
     pub first_delivery: bool,
 }
+
+/// Deliveries of one call with all that they have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeasedRun {
+    /// The lease of the first; each of the others has the next.
+    pub first_lease: LeaseId,
+    /// As in [`Leased`], of each of them.
+    pub deadline: Timestamp,
+    /// As in [`Leased`], of each of them.
+    pub attempt: u32,
+    /// As in [`Leased`], of each of them.
+    pub first_delivery: bool,
+    /// Which messages, ascending, and the bytes of each. At least one.
+    pub messages: Vec<(Sequence, u32)>,
+}
+
+impl LeasedRun {
+    /// One by one.
+    pub fn deliveries(&self) -> impl Iterator<Item = Leased> {
+        self.messages.iter().zip(self.first_lease.0..).map(|((sequence, _), lease)| Leased {
+            sequence: *sequence,
+            lease: LeaseId(lease),
+            deadline: self.deadline,
+            attempt: self.attempt,
+            first_delivery: self.first_delivery,
+        })
+    }
+}
+
+impl LeasedRun {
+    fn of(first: &Leased, message: (Sequence, u32), room: usize) -> Self {
+        let mut messages = Vec::with_capacity(room.min(RUN));
+        messages.push(message);
+        Self {
+            first_lease: first.lease,
+            deadline: first.deadline,
+            attempt: first.attempt,
+            first_delivery: first.first_delivery,
+            messages,
+        }
+    }
+
+    /// The delivery comes next in the same call.
+    fn goes_on_with(&self, next: &Leased) -> bool {
+        self.attempt == next.attempt && self.first_delivery == next.first_delivery
+    }
+}
+
+/// Leases that somebody claims to hold and that were given out together: a [`LeasedRun`] or a part of one.
+#[derive(Debug, Clone, Copy)]
+pub struct LeaseRun<'a> {
+    /// The lease of the first; each of the others has the next.
+    pub first_lease: LeaseId,
+    /// Their messages, as [`LeasedRun::messages`] has them. The bytes are not looked at.
+    pub messages: &'a [(Sequence, u32)],
+}
+
+impl LeaseRun<'_> {
+    pub(crate) fn claims(&self) -> impl Iterator<Item = LeaseRef> {
+        let leases = (0..).map(|more| LeaseId(self.first_lease.0.wrapping_add(more)));
+        self.messages.iter().zip(leases).map(|((sequence, _), lease)| LeaseRef { sequence: *sequence, lease })
+    }
+}
+
+/// Room that a run of deliveries gets at first, at the most; few calls lease more.
+const RUN: usize = 1_024;
 
 /// A lease that somebody claims to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,17 +136,14 @@ impl Queue {
             return 0;
         }
         // Ready, but their time has run out and that is not recorded yet.
-        let lapsed = self.expiries.due(now, usize::MAX, |at, sequence| {
-            self.window
-                .entry(sequence)
-                .is_some_and(|entry| entry.state == State::Ready && entry.offer.expire_at == at)
-        });
+        let ready = |entry: &Entry| (entry.state == State::Ready).then_some(entry.offer.expire_at);
+        let lapsed = self.expiries.due(now, usize::MAX, |span| self.window.at_time(span, ready));
         (self.ready - lapsed.len()).min(self.in_flight_room())
     }
 
     /// Leases the oldest messages that are due and below the [delivery mark](Queue::decide_mark), and adds them to
-    /// `out`, ascending. Nothing when paused or at the in-flight limit.
-    pub fn lease(&mut self, now: Timestamp, ask: Ask, out: &mut Vec<Leased>) {
+    /// `out`: ascending, and in as few runs as there can be. Nothing when paused or at the in-flight limit.
+    pub fn lease(&mut self, now: Timestamp, ask: Ask, out: &mut Vec<LeasedRun>) {
         self.wake(now);
         let most = if self.paused { 0 } else { ask.max_messages.min(self.in_flight_room()) };
         let deadline = now.plus(self.settings.ack_deadline);
@@ -92,7 +158,12 @@ impl Queue {
             }
             bytes_left = bytes_left.saturating_sub(bytes);
             self.backlog.take(&mut walk, offer.sequence);
-            out.push(self.lease_one(index, deadline));
+            let leased = self.lease_one(index, deadline);
+            let message = (offer.sequence, offer.bytes);
+            match out.last_mut().filter(|run| taken > 0 && run.goes_on_with(&leased)) {
+                Some(run) => run.messages.push(message),
+                None => out.push(LeasedRun::of(&leased, message, (most - taken).min(self.ready + 1))),
+            }
         }
         self.tidy();
     }

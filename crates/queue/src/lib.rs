@@ -28,7 +28,7 @@
 //! # Where to begin
 //!
 //! `record` (what is durable), `queue` (what it consists of), `state` (how a message moves), then `decide`, `report`
-//! and `apply`. `window`, `backlog`, `timers`, `ordering`, `ranges` and `failures` are leaves that know no others.
+//! and `apply`. `window`, `backlog`, `timers`, `ordering`, `ranges` and `failures` are leaves that know little of others.
 
 #![forbid(unsafe_code)]
 
@@ -52,7 +52,7 @@ mod timers;
 mod window;
 
 pub use counts::Counts;
-pub use lease::{Ask, LeaseError, LeaseRef, Leased};
+pub use lease::{Ask, LeaseError, LeaseRef, LeaseRun, Leased, LeasedRun};
 pub use queue::{Offer, Queue};
 pub use record::{DeadLetter, ExpiryReason, Failure, FailureCause, Record};
 pub use report::{Decided, Report};

@@ -24,6 +24,21 @@ impl Ranges {
         self.0.insert(first, after.unwrap_or(sequence));
     }
 
+    /// Puts everything from `first` to `last` into the set; how many were not in it.
+    pub(crate) fn insert_all(&mut self, first: Sequence, last: Sequence) -> u64 {
+        let touches = |(_, end): &(Sequence, Sequence)| end.saturating_add(1) >= first;
+        let from = self.at_or_before(first).filter(touches).map_or(first, |(start, _)| start);
+        let (mut start, mut end) = (first, last);
+        let mut new = length(first, last);
+        while let Some((&other, &other_end)) = self.0.range(from..=last.saturating_add(1)).next() {
+            self.0.remove(&other);
+            new = new.saturating_sub(length(other.max(first), other_end.min(last)));
+            (start, end) = (start.min(other), end.max(other_end));
+        }
+        self.0.insert(start, end);
+        new
+    }
+
     pub(crate) fn remove_below(&mut self, below: Sequence) {
         while let Some(range) = self.0.first_entry().filter(|range| *range.key() < below) {
             let last = range.remove();
@@ -59,6 +74,11 @@ impl Ranges {
     }
 }
 
+/// Sequences from `first` to `last`; none if they are the other way round.
+fn length(first: Sequence, last: Sequence) -> u64 {
+    last.checked_sub(first).map_or(0, |more| more.saturating_add(1))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -80,12 +100,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_like_a_set(inserted in prop::collection::vec(0_u64..64, 0..64), below in 0_u64..70) {
+        fn behaves_like_a_set(
+            inserted in prop::collection::vec((0_u64..64, prop_oneof![3 => Just(0), 1 => 0_u64..20]), 0..64),
+            below in 0_u64..70,
+        ) {
             let mut ranges = Ranges::default();
             let mut set = BTreeSet::new();
-            for sequence in inserted {
-                ranges.insert(sequence);
-                set.insert(sequence);
+            for (first, more) in inserted {
+                let last = (first + more).min(69);
+                let new = (first..=last).filter(|sequence| set.insert(*sequence)).count();
+                if more == 0 {
+                    ranges.insert(first);
+                } else {
+                    prop_assert_eq!(ranges.insert_all(first, last), new as u64);
+                }
+                let pairs = ranges.to_pairs();
+                prop_assert!(pairs.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "a gap between any two: {:?}", pairs);
             }
             ranges.remove_below(below);
             set.retain(|sequence| *sequence >= below);

@@ -8,7 +8,7 @@ use types::{Sequence, Timestamp, push::AttemptClass};
 /// The order of the variants and of their fields is the stored format: add at the end only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
-    /// Acknowledged. Ascending, without repetition.
+    /// Acknowledged, as releases wrote it that did not know [`Self::SettledRuns`]. Ascending, without repetition.
     Settled {
         /// Which messages.
         sequences: Vec<Sequence>,
@@ -73,6 +73,34 @@ pub enum Record {
         /// Messages of the window, ascending.
         sequences: Vec<Sequence>,
     },
+    /// Acknowledged.
+    SettledRuns {
+        /// The first of messages whose sequences follow each other without a gap, and how many they are. Ascending; no message is in two.
+        runs: Vec<(Sequence, u64)>,
+    },
+}
+
+impl Record {
+    /// That these messages are acknowledged, which come ascending and without repetition. None if there are none.
+    pub fn settled(sequences: impl IntoIterator<Item = Sequence>) -> Option<Self> {
+        let mut runs: Vec<(Sequence, u64)> = Vec::new();
+        for sequence in sequences {
+            match runs.last_mut() {
+                Some((first, count)) if *first + *count == sequence => *count += 1,
+                _ => runs.push((sequence, 1)),
+            }
+        }
+        (!runs.is_empty()).then_some(Self::SettledRuns { runs })
+    }
+
+    /// How many messages it says are acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        match self {
+            Self::Settled { sequences } => sequences.len() as u64,
+            Self::SettledRuns { runs } => runs.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count)),
+            _ => 0,
+        }
+    }
 }
 
 /// One failed attempt.

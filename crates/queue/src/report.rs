@@ -57,9 +57,7 @@ impl Queue {
                 AttemptVerdict::Release { after } => decided.releases.push((report.claim, now.plus(after))),
             }
         }
-        if !sequences.is_empty() {
-            decided.records.push(Record::Settled { sequences });
-        }
+        decided.records.extend(Record::settled(sequences));
         decided
     }
 }

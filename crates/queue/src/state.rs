@@ -21,9 +21,10 @@ impl Queue {
     /// Takes a message into the window, above all others.
     pub(crate) fn admit(&mut self, offer: Offer, failures: Option<Box<Failures>>) {
         let entry = Entry { offer, state: State::WaitingForKey, failures, delivered: false };
+        let below = self.window.last();
         let index = self.window.push(entry);
         if offer.expire_at < Timestamp::MAX {
-            self.expiries.push(offer.expire_at, offer.sequence);
+            self.expiries.push(offer.expire_at, offer.sequence, below);
         }
         let waits = self.line_of(&offer).is_some_and(|key| !self.lines.join(key, offer.sequence));
         if !waits {
@@ -58,6 +59,7 @@ impl Queue {
     pub(crate) fn set_state(&mut self, index: usize, state: State) {
         let was_leased = self.window[index].is_leased();
         self.uncount(index);
+        let below = index.checked_sub(1).map(|below| self.window[below].offer.sequence);
         let entry = &mut self.window[index];
         entry.state = state;
         let offer = entry.offer;
@@ -68,13 +70,13 @@ impl Queue {
             }
             State::Leased { deadline, .. } => {
                 self.leased += 1;
-                self.lease_ends.push(deadline, offer.sequence);
+                self.lease_ends.push(deadline, offer.sequence, below);
             }
-            State::Delayed(until) | State::BackingOff(until) => self.wakes.push(until, offer.sequence),
+            State::Delayed(until) | State::BackingOff(until) => self.wakes.push(until, offer.sequence, below),
             State::WaitingForKey | State::Gone => {}
         }
         if was_leased && offer.expire_at < Timestamp::MAX {
-            self.expiries.push(offer.expire_at, offer.sequence);
+            self.expiries.push(offer.expire_at, offer.sequence, below);
         }
     }
 
@@ -94,10 +96,11 @@ impl Queue {
     pub(crate) fn wake(&mut self, now: Timestamp) {
         self.live = true;
         self.seen = self.seen.max(now);
-        while let Some((at, sequence)) = self.wakes.pop_due(now) {
-            let index = self.window.find(sequence, 0);
-            if let Some(index) = index.filter(|index| self.window[*index].wakes_at() == Some(at)) {
-                self.set_state(index, State::Ready);
+        while let Some(span) = self.wakes.pop_due(now) {
+            for index in self.window.indexes(span.first, span.last) {
+                if self.window[index].wakes_at() == Some(span.at) {
+                    self.set_state(index, State::Ready);
+                }
             }
         }
     }
@@ -107,11 +110,8 @@ impl Queue {
         self.window.tidy();
         let window = &self.window;
         self.backlog.tidy(self.ready, window);
-        let holds = |at, sequence, time: fn(&Entry) -> Option<Timestamp>| {
-            window.entry(sequence).and_then(time) == Some(at)
-        };
-        self.lease_ends.tidy(self.leased, |at, sequence| holds(at, sequence, Entry::lease_ends_at));
-        self.wakes.tidy(window.len(), |at, sequence| holds(at, sequence, Entry::wakes_at));
-        self.expiries.tidy(window.len(), |at, sequence| holds(at, sequence, Entry::expires_at));
+        self.lease_ends.tidy(self.leased, |span| window.at_time(span, Entry::lease_ends_at));
+        self.wakes.tidy(window.len(), |span| window.at_time(span, Entry::wakes_at));
+        self.expiries.tidy(window.len(), |span| window.at_time(span, Entry::expires_at));
     }
 }

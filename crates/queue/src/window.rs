@@ -6,12 +6,12 @@
 
 use std::{
     collections::VecDeque,
-    ops::{Index, IndexMut},
+    ops::{Index, IndexMut, Range},
 };
 
 use types::{LeaseId, Sequence, Timestamp};
 
-use crate::{Offer, failures::Failures};
+use crate::{Offer, failures::Failures, timers::Span};
 
 /// One message in hand.
 #[derive(Debug)]
@@ -123,6 +123,11 @@ impl Window {
         entry.failures.take()
     }
 
+    /// The first index, from near `hint`, whose sequence is not below `sequence`.
+    pub(crate) fn first_from_near(&self, sequence: Sequence, hint: usize) -> usize {
+        self.search(sequence, hint)
+    }
+
     /// Where a message is. Searches outwards from `hint`, because callers ask in ascending runs.
     pub(crate) fn find(&self, sequence: Sequence, hint: usize) -> Option<usize> {
         let index = self.search(sequence, hint);
@@ -152,6 +157,25 @@ impl Window {
     /// The messages that are not below `from`, ascending.
     pub(crate) fn iter_from(&self, from: Sequence) -> impl Iterator<Item = &Entry> {
         self.entries.range(self.first_from(from)..).filter(|entry| entry.lives())
+    }
+
+    /// Where what is not below `first` and not above `last` is, messages and marks.
+    pub(crate) fn indexes(&self, first: Sequence, last: Sequence) -> Range<usize> {
+        let from = self.search(first, 0);
+        let past = last.checked_add(1).map_or(self.entries.len(), |past| self.search(past, from));
+        from..past.max(from)
+    }
+
+    /// The messages of a span whose time, of the kind that `time` tells, is the span's.
+    pub(crate) fn at_time(
+        &self,
+        span: Span,
+        time: fn(&Entry) -> Option<Timestamp>,
+    ) -> impl Iterator<Item = Sequence> {
+        let from = self.entries.range(self.first_from(span.first)..);
+        let within = from.take_while(move |entry| entry.offer.sequence <= span.last);
+        let holds = move |entry: &&Entry| entry.lives() && time(entry) == Some(span.at);
+        within.filter(holds).map(|entry| entry.offer.sequence)
     }
 
     /// The sequence of the oldest message.

@@ -3,14 +3,13 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
+use bytes::Bytes;
 use journal::AppendError;
-use queue::{Ask, ExpiryReason, LeaseRef, Leased, Record};
+use queue::{Ask, ExpiryReason, LeaseRef, Leased, LeasedRun, Record};
 use types::{AckId, LogId, MessageId, Position, Timestamp, limits};
 
-use super::{State, Subscription, blocks, intake::ReadOn};
-use crate::{
-    ConsumeError, Delivery, DeliveryBlock, Unavailable, record::Message, shared::count, topic::Topic,
-};
+use super::{State, Subscription, blocks, intake::ReadOn, stretches::Stretch};
+use crate::{ConsumeError, Delivery, DeliveryBlock, Unavailable, shared::count, topic::Topic};
 
 /// One of the consumers of a subscription, until dropped.
 #[derive(Debug)]
@@ -19,9 +18,22 @@ pub struct Consumer {
     topic: Arc<Topic>,
 }
 
+/// Leased, and where it lies.
+type Found = (LeasedRun, Vec<Stretch>);
+
+/// What a consumer gets.
+enum Taken {
+    Found(Vec<Found>),
+    /// Some of it was read for it.
+    Read(Vec<Delivery>),
+}
+
 /// What a look at the queue came to.
 enum Look {
-    Leased(Vec<Leased>),
+    /// All of it is in memory.
+    Found(Vec<Found>),
+    /// Not all of it is in memory.
+    Leased(Vec<LeasedRun>),
     Nothing,
     /// There may be something once a delivery mark is on the disk.
     Soon,
@@ -52,7 +64,7 @@ impl Consumer {
     /// # Errors
     /// The subscription was deleted, or the broker is being shut down or cannot read its log. Nothing is leased.
     pub async fn next(&mut self, ask: Ask) -> Result<Vec<Delivery>, ConsumeError> {
-        self.take(ask, true).await
+        Ok(self.one_by_one(self.take(ask, true).await?))
     }
 
     /// The same without waiting for messages: empty if there is nothing to lease at the moment.
@@ -60,10 +72,10 @@ impl Consumer {
     /// # Errors
     /// As [`Consumer::next`].
     pub async fn try_next(&mut self, ask: Ask) -> Result<Vec<Delivery>, ConsumeError> {
-        self.take(ask, false).await
+        Ok(self.one_by_one(self.take(ask, false).await?))
     }
 
-    async fn take(&mut self, ask: Ask, waits_for_messages: bool) -> Result<Vec<Delivery>, ConsumeError> {
+    async fn take(&self, ask: Ask, waits_for_messages: bool) -> Result<Taken, ConsumeError> {
         let subscription = self.subscription.clone();
         let mut waits: Option<Waits<'_>> = None;
         loop {
@@ -71,10 +83,16 @@ impl Consumer {
             tokio::pin!(notified);
             notified.as_mut().enable();
             match subscription.look(&self.topic, ask, waits.is_some())? {
-                Look::Leased(leased) => {
+                Look::Found(found) => {
+                    let messages = found.iter().map(|(run, _)| run.messages.len() as u64).sum();
+                    count(&subscription.shared.totals.deliveries, messages);
+                    return Ok(Taken::Found(found));
+                }
+                Look::Leased(runs) => {
+                    let leased = runs.iter().flat_map(LeasedRun::deliveries).collect();
                     let deliveries = self.deliver(leased).await?;
                     if !deliveries.is_empty() {
-                        return Ok(deliveries);
+                        return Ok(Taken::Read(deliveries));
                     }
                 }
                 Look::Behind(cursor) => {
@@ -83,7 +101,7 @@ impl Consumer {
                 }
                 Look::Busy => self.topic.room().await?,
                 Look::Again => tokio::task::yield_now().await,
-                Look::Nothing if !waits_for_messages => return Ok(Vec::new()),
+                Look::Nothing if !waits_for_messages => return Ok(Taken::Read(Vec::new())),
                 // Once it counts as waiting and is listed, one more look finds what came in between.
                 Look::Nothing | Look::Soon if waits.is_none() => {
                     waits = Some(Waits::new(&subscription));
@@ -99,8 +117,34 @@ impl Consumer {
     /// # Errors
     /// As [`Consumer::next`].
     pub async fn next_blocks(&mut self, ask: Ask) -> Result<Vec<DeliveryBlock>, ConsumeError> {
-        let deliveries = self.next(ask).await?;
-        Ok(blocks::of(&deliveries, &*self.topic.shared.contents))
+        let contents = &*self.topic.shared.contents;
+        Ok(match self.take(ask, true).await? {
+            Taken::Found(found) => {
+                let of_run = |(run, stretches): Found| blocks::of_run(run, &stretches, contents);
+                found.into_iter().map(of_run).collect()
+            }
+            Taken::Read(deliveries) => blocks::of(&deliveries, contents),
+        })
+    }
+
+    fn one_by_one(&self, taken: Taken) -> Vec<Delivery> {
+        let found = match taken {
+            Taken::Found(found) => found,
+            Taken::Read(deliveries) => return deliveries,
+        };
+        let mut deliveries = Vec::with_capacity(found.iter().map(|(run, _)| run.messages.len()).sum());
+        for (run, stretches) in found {
+            let mut leased = run.deliveries();
+            for stretch in stretches {
+                let payloads = stretch.frame.payloads();
+                for (index, lease) in stretch.messages.zip(&mut leased) {
+                    let payload = payloads.slice(&stretch.frame.messages, index);
+                    let at = stretch.frame.at;
+                    deliveries.push(self.subscription.delivery(&self.topic, &lease, payload, at));
+                }
+            }
+        }
+        deliveries
     }
 
     /// The log of its topic: part of every message's identity.
@@ -125,7 +169,7 @@ impl Consumer {
             for lease in missing {
                 match self.topic.read_message(lease.sequence).await? {
                     Some((message, at)) => {
-                        deliveries.push(subscription.delivery(&self.topic, &lease, &message, at));
+                        deliveries.push(subscription.delivery(&self.topic, &lease, message.payload, at));
                     }
                     None => subscription.give_up(&self.topic, &lease).await?,
                 }
@@ -171,11 +215,11 @@ impl Subscription {
         if let Some(mark) = state.queue.decide_mark() {
             return self.write_mark(topic, &mut state, now, mark);
         }
-        let mut leased = Vec::new();
+        let mut runs = Vec::new();
         let share = self.share(&mut state, now, ask, is_waiting);
-        state.queue.lease(now, share, &mut leased);
+        state.queue.lease(now, share, &mut runs);
         self.changed(&mut state, now);
-        Ok(if leased.is_empty() { Look::Nothing } else { Look::Leased(leased) })
+        Ok(if runs.is_empty() { Look::Nothing } else { state.find(topic, runs) })
     }
 
     /// What this consumer may take, so that those who wait get as much.
@@ -229,25 +273,19 @@ impl Subscription {
         let state = self.peek();
         let frames = topic.cache.lock();
         for lease in leased {
-            let block = || state.block.as_ref()?.find(lease.sequence);
-            let cached = frames
-                .holding(lease.sequence)
-                .and_then(|frame| Some((frame.find(lease.sequence)?, frame.at)));
-            match cached.or_else(block) {
-                Some((message, at)) => deliveries.push(self.delivery(topic, &lease, message, at)),
+            let block = || state.block.as_ref()?.holding(lease.sequence);
+            let frame = frames.holding(lease.sequence).or_else(block);
+            let payload =
+                frame.and_then(|frame| Some((frame.payload(frame.find(lease.sequence)?), frame.at)));
+            match payload {
+                Some((payload, at)) => deliveries.push(self.delivery(topic, &lease, payload, at)),
                 None => missing.push(lease),
             }
         }
         (deliveries, missing)
     }
 
-    fn delivery(
-        &self,
-        topic: &Topic,
-        lease: &Leased,
-        message: &Message,
-        published_at: Timestamp,
-    ) -> Delivery {
+    fn delivery(&self, topic: &Topic, lease: &Leased, payload: Bytes, published_at: Timestamp) -> Delivery {
         Delivery {
             ack_id: AckId { subscription: self.uid, sequence: lease.sequence, lease: lease.lease },
             message_id: MessageId { log: topic.id, sequence: lease.sequence },
@@ -255,7 +293,7 @@ impl Subscription {
             deadline: lease.deadline,
             attempt: lease.attempt,
             first_delivery: lease.first_delivery,
-            payload: message.payload.clone(),
+            payload,
         }
     }
 
@@ -273,6 +311,18 @@ impl Subscription {
                 Ok::<_, Unavailable>(appended.map(drop))
             })
             .await
+    }
+}
+
+impl State {
+    /// Where in memory what was leased is.
+    fn find(&self, topic: &Topic, runs: Vec<LeasedRun>) -> Look {
+        let cached = topic.cache.lock();
+        let found: Option<Vec<_>> = runs.iter().map(|run| self.stretches(run, &cached)).collect();
+        match found {
+            Some(found) => Look::Found(runs.into_iter().zip(found).collect()),
+            None => Look::Leased(runs),
+        }
     }
 }
 

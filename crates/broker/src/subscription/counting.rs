@@ -8,7 +8,7 @@ use types::{Position, Sequence};
 use super::{Era, State, Subscription, reading::Rule};
 use crate::{
     Unavailable,
-    cache::Decoded,
+    decoded::Decoded,
     topic::{Checked, Topic, matches_all},
 };
 
@@ -155,8 +155,16 @@ fn decide(
     frames: &[Arc<Decoded>],
     stretch: Range<Position>,
 ) -> Vec<(Sequence, bool)> {
-    let messages = frames.iter().flat_map(|frame| &frame.messages);
-    let within = messages.filter(|(sequence, _)| stretch.contains(sequence));
     let contents = &*topic.shared.contents;
-    within.map(|(sequence, message)| (*sequence, matches_all(contents, &message.payload, policies))).collect()
+    let mut decided = Vec::new();
+    for frame in frames {
+        let payloads = frame.payloads();
+        for (index, message) in frame.messages.iter().enumerate() {
+            if stretch.contains(&message.sequence) {
+                let payload = payloads.get(&frame.messages, index);
+                decided.push((message.sequence, matches_all(contents, payload, policies)));
+            }
+        }
+    }
+    decided
 }

@@ -3,13 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use queue::{ExpiryReason, Offer};
-use types::{Position, Sequence, Timestamp};
+use types::{Position, Timestamp};
 
 use super::{State, Subscription, reading::Rule};
 use crate::{
     Unavailable,
-    cache::Decoded,
-    record::Message,
+    decoded::{Decoded, Kept},
     topic::{Checked, Filter, Topic, matches_all},
 };
 
@@ -73,6 +72,8 @@ impl State {
             }
             match self.step(topic, (wanted - leasable).max(READ_AT_LEAST)) {
                 Step::Read(work) => read += work,
+                // What was read from this block goes out before another takes its place.
+                Step::Behind(_) if leasable > 0 => return ReadOn::Done,
                 Step::Behind(cursor) => return ReadOn::Behind(cursor),
             }
         }
@@ -120,20 +121,20 @@ impl State {
         let (mut looked, mut work, mut next_ordinal) = (0, 0, None);
         let mut to = stretch.end;
         'frames: for frame in stretch.frames {
-            let start = frame.messages.partition_point(|(sequence, _)| *sequence < cursor);
-            for (sequence, message) in &frame.messages[start..] {
-                if *sequence >= stretch.end {
+            let start = frame.messages.partition_point(|message| message.sequence < cursor);
+            for (index, message) in frame.messages.iter().enumerate().skip(start) {
+                if message.sequence >= stretch.end {
                     break 'frames;
                 }
                 if work >= most {
-                    to = *sequence;
+                    to = message.sequence;
                     break 'frames;
                 }
                 looked += 1;
-                work += if stretch.policies.is_empty() { 1 } else { 1 + message.payload.len() / WORK_BYTES };
+                work += if stretch.policies.is_empty() { 1 } else { 1 + message.bytes as usize / WORK_BYTES };
                 next_ordinal = Some(message.ordinal + 1);
-                if self.lets_in(topic, stretch.policies, *sequence, message) {
-                    offers.push(offer_of(*sequence, message, frame.at, max_age));
+                if self.lets_in(topic, stretch.policies, frame, index) {
+                    offers.push(offer_of(message, frame.at, max_age));
                 }
             }
         }
@@ -151,10 +152,10 @@ impl State {
     }
 
     /// Whether a message counts as this subscription's. One that is settled already was.
-    fn lets_in(&self, topic: &Topic, policies: &[Checked], sequence: Sequence, message: &Message) -> bool {
+    fn lets_in(&self, topic: &Topic, policies: &[Checked], frame: &Decoded, index: usize) -> bool {
         policies.is_empty()
-            || self.queue.is_settled_ahead(sequence)
-            || matches_all(&*topic.shared.contents, &message.payload, policies)
+            || self.queue.is_settled_ahead(frame.messages[index].sequence)
+            || matches_all(&*topic.shared.contents, &frame.payload(index), policies)
     }
 
     /// Counts what was read from `cursor` on.
@@ -185,11 +186,12 @@ impl State {
         for &sequence in &found.sequences {
             let kept = sequence >= topic.first_position();
             let cached = frames.holding(sequence).filter(|_| kept);
-            let cached = cached.and_then(|frame| Some((frame.find(sequence)?, frame.at)));
+            let place = |frame: &Arc<Decoded>| Some((frame.messages[frame.find(sequence)?], frame.at));
+            let cached = cached.and_then(place);
             let block = self.block.as_ref().filter(|block| block.holds(sequence));
             in_memory &= cached.is_some();
-            match cached.or_else(|| block?.find(sequence)) {
-                Some((message, at)) => offers.push(offer_of(sequence, message, at, topic.retention_age())),
+            match cached.or_else(|| place(block?.holding(sequence)?)) {
+                Some((message, at)) => offers.push(offer_of(&message, at, topic.retention_age())),
                 // The log is damaged there, or no longer kept.
                 None if block.is_some() => {}
                 None => {
@@ -213,15 +215,15 @@ impl State {
     }
 }
 
-fn offer_of(sequence: u64, message: &Message, published_at: Timestamp, max_age: Duration) -> Offer {
+fn offer_of(message: &Kept, published_at: Timestamp, max_age: Duration) -> Offer {
     let old_at = published_at.plus(max_age);
     let (expire_at, expiry) = match message.expire_at {
         Some(at) if at < old_at => (at, ExpiryReason::MessageExpiry),
         _ => (old_at, ExpiryReason::RetentionAge),
     };
     Offer {
-        sequence,
-        bytes: u32::try_from(message.payload.len()).unwrap_or(u32::MAX),
+        sequence: message.sequence,
+        bytes: message.bytes,
         key: message.key,
         deliver_at: message.deliver_at,
         expire_at,

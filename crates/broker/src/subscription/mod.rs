@@ -16,6 +16,7 @@ mod refilter;
 mod report;
 mod settle;
 mod stats;
+mod stretches;
 mod tally;
 
 use std::sync::{
@@ -32,7 +33,7 @@ use parking_lot::{Mutex, MutexGuard};
 use queue::{Queue, Record};
 pub(crate) use reading::{Era, Reading, TooManyPolicies};
 pub(crate) use refilter::{FilterChange, PolicyChange};
-pub use settle::{Settling, Subscriber};
+pub use settle::{Settling, SettlingRuns, Subscriber};
 use tally::Tally;
 use tokio::sync::Notify;
 use types::{Position, SubscriptionName, SubscriptionUid, Timestamp, TopicName, push::EndpointStatus};
@@ -276,7 +277,9 @@ impl Subscription {
     fn count(&self, record: &Record) {
         let totals = &self.shared.totals;
         match record {
-            Record::Settled { sequences } => count(&totals.acked, sequences.len() as u64),
+            Record::Settled { .. } | Record::SettledRuns { .. } => {
+                count(&totals.acked, record.acknowledged());
+            }
             Record::AttemptFailed { .. } | Record::Dropped { .. } => count(&totals.failed_attempts, 1),
             Record::DeadLettered { .. } => {
                 count(&totals.failed_attempts, 1);

@@ -10,6 +10,7 @@ use types::{Invalid, Position, Sequence, SubscriptionSettings, SubscriptionUid};
 use super::{State, Subscription};
 use crate::{
     BacklogAction, Unavailable, UpdateSubscriptionError, Updated,
+    decoded::Decoded,
     handle::Inner,
     push::EndpointCheck,
     record::{SubscriptionEvent, write_queue, write_subscription},
@@ -264,14 +265,15 @@ async fn let_in(
 ) -> Result<bool, Unavailable> {
     let policies = std::slice::from_ref(checked);
     let cached = topic.cache.lock().holding(sequence).cloned();
-    if let Some(message) = cached.as_ref().and_then(|frame| frame.find(sequence)) {
-        return Ok(matches_all(&*topic.shared.contents, &message.payload, policies));
+    let payload = |frame: &Arc<Decoded>| Some(frame.payload(frame.find(sequence)?));
+    if let Some(payload) = cached.as_ref().and_then(payload) {
+        return Ok(matches_all(&*topic.shared.contents, &payload, policies));
     }
     if block.as_ref().is_none_or(|block| !block.holds(sequence)) {
         *block = Some(topic.read_block(sequence).await?);
     }
-    if let Some((message, _)) = block.as_ref().and_then(|block| block.find(sequence)) {
-        return Ok(matches_all(&*topic.shared.contents, &message.payload, policies));
+    if let Some(payload) = block.as_ref().and_then(|block| payload(block.holding(sequence)?)) {
+        return Ok(matches_all(&*topic.shared.contents, &payload, policies));
     }
     // It was carried forward.
     let found = topic.read_message(sequence).await?;

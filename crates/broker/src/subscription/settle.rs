@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use journal::{AppendError, Appended, Durable};
-use queue::{LeaseError, LeaseRef, Record};
+use queue::{LeaseError, LeaseRef, LeaseRun, Record};
 use types::{AckId, LogId, MessageId, SubscriptionSettings, SubscriptionUid, Timestamp};
 
 use super::{Consumer, State, Subscription};
@@ -35,6 +35,28 @@ impl Settling {
             durable.wait().await.map_err(Unavailable::Poisoned)?;
         }
         Ok(self.outcomes)
+    }
+}
+
+/// Decided, and on its way to the disk.
+#[derive(Debug)]
+#[must_use = "what is settled is not durable before `durable` says so"]
+pub struct SettlingRuns {
+    /// What does not hold: the place among all claims of the call, one run after the other, and why. Ascending. All others are settled.
+    pub refused: Vec<(usize, LeaseError)>,
+    durable: Option<Durable>,
+}
+
+impl SettlingRuns {
+    /// Waits until it survives a crash; then what was refused.
+    ///
+    /// # Errors
+    /// The journal failed: whether it survives is unknown.
+    pub async fn durable(self) -> Result<Vec<(usize, LeaseError)>, SettleError> {
+        if let Some(durable) = self.durable {
+            durable.wait().await.map_err(Unavailable::Poisoned)?;
+        }
+        Ok(self.refused)
     }
 }
 
@@ -82,6 +104,27 @@ impl Subscriber {
             state.queue.decide_ack(now, claims, outcomes).into_iter().collect()
         })
         .await
+    }
+
+    /// The same for leases that were given out together, as the [blocks](crate::DeliveryBlock) say it: for high rates. Any order is right;
+    /// that of the deliveries costs least.
+    ///
+    /// # Errors
+    /// As [`Subscriber::acknowledge`].
+    pub async fn acknowledge_runs(&self, runs: &[LeaseRun<'_>]) -> Result<SettlingRuns, SettleError> {
+        let topic = self.subscription.topic()?;
+        let (settling, _) = topic
+            .retry_when_busy(|| {
+                let mut refused = Vec::new();
+                let appended = self.subscription.try_settle(&topic, |state, now| {
+                    state.queue.decide_ack_runs(now, runs, &mut refused).into_iter().collect()
+                })?;
+                Ok::<_, SettleError>(appended.map(|(appended, records)| {
+                    (SettlingRuns { refused, durable: appended.map(|appended| appended.durable) }, records)
+                }))
+            })
+            .await?;
+        Ok(settling)
     }
 
     /// Gives messages back: the attempt failed. With a delay, the next attempt is not before it is over; without, the

@@ -11,7 +11,7 @@ use types::{Invalid, MessageId, Sequence, Timestamp, limits};
 use super::{Topic, TopicState, routing::Answers};
 use crate::{
     NewMessage, PublishError, Published, TopicNotFound, Unavailable,
-    cache::Decoded,
+    decoded::Decoded,
     deduplication::{Earlier, Id},
     record::{MESSAGE_OVERHEAD, write_message},
     shared::count,
@@ -139,10 +139,10 @@ impl Topic {
         let mut frames = self.cache.lock();
         let appended = self.log.append(now, batch.clone(), Priority::Publish)?;
         let frame = Frame { first: appended.first, at: now, batch };
-        let held = frames.push(Decoded::of(&frame).expect("what was just written can be read"));
+        let frame = frames.push(Decoded::of(&frame).expect("what was just written can be read"));
         self.routing.list(answers, plan.new_messages().zip(appended.first..));
         drop(frames);
-        self.cache.settle_budget(held);
+        self.cache.settle_budget(&frame);
         Ok(Some(appended))
     }
 

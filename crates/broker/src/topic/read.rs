@@ -8,7 +8,7 @@ use types::{Position, Sequence, Timestamp};
 use super::Topic;
 use crate::{
     Unavailable,
-    cache::Decoded,
+    decoded::Decoded,
     record::{Message, Record},
     shared::count,
 };
@@ -31,10 +31,10 @@ impl Block {
         (self.start..self.end).contains(&position)
     }
 
-    pub(crate) fn find(&self, sequence: Sequence) -> Option<(&Message, Timestamp)> {
+    /// The frame that holds this message, if it is here.
+    pub(crate) fn holding(&self, sequence: Sequence) -> Option<&Arc<Decoded>> {
         let index = self.frames.partition_point(|frame| frame.end <= sequence);
-        let frame = self.frames.get(index)?;
-        Some((frame.find(sequence)?, frame.at))
+        self.frames.get(index).filter(|frame| frame.first <= sequence)
     }
 }
 
@@ -76,7 +76,7 @@ impl Topic {
         for sequence in sequences {
             if let Some((mut message, at)) = self.read_message(sequence).await? {
                 message.ordinal = self.ordinal_at(sequence).await?;
-                frames.push(Arc::new(Decoded::single(sequence, message, at)));
+                frames.push(Arc::new(Decoded::single(sequence, &message, at)?));
             }
         }
         Ok(frames)
@@ -123,7 +123,7 @@ impl Topic {
             }
             let block = self.read_kept(at, at).await?;
             let mut messages = block.frames.iter().flat_map(|frame| &frame.messages);
-            if let Some((_, message)) = messages.find(|(sequence, _)| *sequence >= position) {
+            if let Some(message) = messages.find(|message| message.sequence >= position) {
                 return Ok(message.ordinal);
             }
             if block.end <= at {
@@ -143,7 +143,8 @@ impl Topic {
             Some(frames) => frames,
             None => self.read_block(sequence).await.ok()?.frames,
         };
-        let holds = |frame: &&Arc<Decoded>| frame.messages.last().is_some_and(|(last, _)| *last >= sequence);
+        let holds =
+            |frame: &&Arc<Decoded>| frame.messages.last().is_some_and(|last| last.sequence >= sequence);
         frames.iter().find(holds).map(|frame| frame.at)
     }
 
@@ -151,8 +152,8 @@ impl Topic {
         let state = self.state.lock();
         let frames = self.cache.lock().from(position, 1)?;
         let mut messages = frames.iter().flat_map(|frame| &frame.messages);
-        let next = messages.find(|(sequence, _)| *sequence >= position);
-        Some(next.map_or(state.published, |(_, message)| message.ordinal))
+        let next = messages.find(|message| message.sequence >= position);
+        Some(next.map_or(state.published, |message| message.ordinal))
     }
 }
 

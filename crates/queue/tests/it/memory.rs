@@ -28,8 +28,8 @@ fn a_full_window_has_no_room_until_something_settles() {
     assert_eq!(subject.queue.room(), 0);
     let mark = subject.queue.decide_mark().unwrap();
     subject.queue.apply(&mark);
-    let mut leased = Vec::new();
-    subject.queue.lease(subject.now, queue::Ask { max_messages: 10, max_bytes: u64::MAX }, &mut leased);
+    let ask = queue::Ask { max_messages: 10, max_bytes: u64::MAX };
+    let leased = lease(&mut subject.queue, subject.now, ask);
     subject.ack_unchecked(&claims(&leased));
     assert_eq!(subject.queue.room(), 10);
 }

@@ -81,6 +81,7 @@ fn a_record_about_a_settled_message_changes_nothing() {
     let failure = Failure { at: subject.now, cause: FailureCause::Nack };
     for record in [
         Record::Settled { sequences: vec![1] },
+        Record::SettledRuns { runs: vec![(0, 2), (1, 1), (0, 0)] },
         Record::AttemptFailed { sequence: 1, failure, retry_at: subject.now },
         Record::DeadLettered { sequence: 1, failure },
         Record::Dropped { sequence: 1, failure },
@@ -105,6 +106,8 @@ mod any_records {
         let reason = ExpiryReason::Damaged;
         prop_oneof![
             vec(sequence(), 0..4).prop_map(|sequences| Record::Settled { sequences }),
+            vec((sequence(), prop_oneof![9 => 0_u64..5, 1 => Just(u64::MAX)]), 0..4)
+                .prop_map(|runs| Record::SettledRuns { runs }),
             (sequence(), any::<u64>()).prop_map(move |(sequence, at)| Record::AttemptFailed {
                 sequence,
                 failure: failure(at),

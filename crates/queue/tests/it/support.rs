@@ -95,8 +95,7 @@ impl Subject {
         if let Some(mark) = self.queue.decide_mark() {
             self.write(mark);
         }
-        let mut leased = Vec::new();
-        self.queue.lease(self.now, Ask { max_messages, max_bytes }, &mut leased);
+        let leased = lease(&mut self.queue, self.now, Ask { max_messages, max_bytes });
         self.queue.assert_invariants();
         assert!(leased.len() <= leasable, "a lease gives no more than what is leasable");
         leased
@@ -171,6 +170,19 @@ impl Subject {
         }
         self.queue.assert_invariants();
     }
+}
+
+/// The deliveries of one lease call, one by one.
+pub(crate) fn lease(queue: &mut Queue, now: Timestamp, ask: Ask) -> Vec<Leased> {
+    let mut runs = Vec::new();
+    queue.lease(now, ask, &mut runs);
+    runs.iter().flat_map(queue::LeasedRun::deliveries).collect()
+}
+
+/// The messages that a record says are acknowledged.
+pub(crate) fn acknowledged(record: &Record) -> Option<Vec<Sequence>> {
+    let Record::SettledRuns { runs } = record else { return None };
+    Some(runs.iter().flat_map(|(first, count)| *first..first + count).collect())
 }
 
 pub(crate) fn claim(leased: Leased) -> LeaseRef {

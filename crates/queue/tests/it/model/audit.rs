@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use queue::{Leased, Offer, Record};
 use types::{KeyHash, Sequence};
 
+use crate::support::acknowledged;
+
 #[derive(Debug, Default)]
 pub(crate) struct Audit {
     keys: BTreeMap<Sequence, KeyHash>,
@@ -58,6 +60,11 @@ impl Audit {
             | Record::FilteredOut { sequences } => {
                 for sequence in sequences {
                     assert!(self.settled.insert(*sequence), "{sequence} is settled twice");
+                }
+            }
+            Record::SettledRuns { .. } => {
+                for sequence in acknowledged(record).unwrap() {
+                    assert!(self.settled.insert(sequence), "{sequence} is settled twice");
                 }
             }
             Record::AttemptFailed { sequence, .. } => *self.failures.entry(*sequence).or_default() += 1,

@@ -6,7 +6,9 @@ use std::{
 };
 
 use proptest::sample::Index;
-use queue::{Ask, ExpiryReason, FailureCause, LeaseRef, Offer, Queue, Record, Report, Snapshot};
+use queue::{
+    Ask, ExpiryReason, FailureCause, LeaseError, LeaseRef, LeaseRun, Offer, Queue, Record, Report, Snapshot,
+};
 use types::{
     KeyHash, LeaseId, Sequence, SubscriptionSettings, Timestamp,
     push::{AttemptClass, AttemptVerdict},
@@ -17,7 +19,7 @@ use super::{
     naive::{Model, Next, subject},
     op::{Op, Pick, Publish, Twist},
 };
-use crate::support::UID;
+use crate::support::{UID, acknowledged, lease};
 
 /// Where the subscription begins.
 const START: Sequence = 5;
@@ -119,8 +121,7 @@ impl Run {
         }
         let ask = Ask { max_messages, max_bytes };
         let expected = self.model.lease(self.now, ask);
-        let mut leased = Vec::new();
-        self.queue.lease(self.now, ask, &mut leased);
+        let leased = lease(&mut self.queue, self.now, ask);
         self.model.seen = self.now;
         let found: Vec<_> = leased.iter().map(|l| (l.sequence, l.attempt, l.first_delivery)).collect();
         assert_eq!(found, expected, "what a lease gives");
@@ -167,9 +168,32 @@ impl Run {
             self.model.totals.acked += 1;
         }
         let sequences: Vec<_> = held.into_iter().collect();
-        let expected = (!sequences.is_empty()).then_some(Record::Settled { sequences });
-        assert_eq!(record, expected, "the record of an ack");
+        let expected = (!sequences.is_empty()).then_some(sequences);
+        assert_eq!(record.as_ref().and_then(acknowledged), expected, "the record of an ack");
+        self.compare_ack_in_runs(&claims, &outcomes, record.as_ref());
         record.into_iter().for_each(|record| self.write(record));
+    }
+
+    /// The same claims as runs, here of one each and there all together, decide the same.
+    fn compare_ack_in_runs(
+        &self,
+        claims: &[LeaseRef],
+        outcomes: &[Result<(), LeaseError>],
+        record: Option<&Record>,
+    ) {
+        let messages: Vec<_> = claims.iter().map(|claim| (claim.sequence, 7)).collect();
+        let follow = |claims: &[LeaseRef]| claims[1].lease.0 == claims[0].lease.0 + 1;
+        let mut runs: Vec<LeaseRun<'_>> = Vec::new();
+        for (index, claim) in claims.iter().enumerate() {
+            match runs.last_mut().filter(|_| follow(&claims[index - 1..=index])) {
+                Some(run) => run.messages = &messages[index - run.messages.len()..=index],
+                None => runs.push(LeaseRun { first_lease: claim.lease, messages: &messages[index..=index] }),
+            }
+        }
+        let mut refused = Vec::new();
+        assert_eq!(self.queue.decide_ack_runs(self.now, &runs, &mut refused).as_ref(), record);
+        let expected = outcomes.iter().enumerate().filter_map(|(at, outcome)| Some((at, outcome.err()?)));
+        assert_eq!(refused, expected.collect::<Vec<_>>(), "what is refused of {claims:?}");
     }
 
     fn nack(&mut self, picks: &[(Pick, Option<u64>)]) {
@@ -228,9 +252,9 @@ impl Run {
         let held = asked.iter().zip(&expected).filter(|(_, outcome)| outcome.is_ok());
         let mut held: BTreeMap<_, _> = held.map(|((claim, verdict), _)| (claim.sequence, *verdict)).collect();
         for record in decided.records {
-            if let Record::Settled { sequences } = &record {
+            if let Some(sequences) = acknowledged(&record) {
                 assert!(sequences.is_sorted(), "settled messages ascend");
-                for sequence in sequences {
+                for sequence in &sequences {
                     let verdict = held.remove(sequence);
                     use AttemptVerdict::{Acknowledge, AcknowledgeLate};
                     assert!(matches!(verdict, Some(Acknowledge | AcknowledgeLate { .. })), "{verdict:?}");
