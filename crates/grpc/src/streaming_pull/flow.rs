@@ -21,8 +21,8 @@ use std::{
     ops::{Range, RangeInclusive},
 };
 
-use broker::{Ask, Delivery, DeliveryBlock, LeaseError, LeaseRef};
-use types::{AckId, LeaseId, SubscriptionUid, Timestamp, limits};
+use broker::{Ask, Delivery, DeliveryBlock, LeaseError, LeaseRun};
+use types::{AckId, LeaseId, Sequence, SubscriptionUid, Timestamp, limits};
 
 use super::{
     FRAME_BYTES, FRAME_MESSAGES,
@@ -55,18 +55,15 @@ pub(crate) struct Outstanding {
 /// Numbers that a client acknowledges, and what they are worth.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Claims {
-    pub(crate) leases: Vec<LeaseRef>,
-    /// Of `leases`, in their order.
     pub(crate) numbers: Vec<RangeInclusive<u64>>,
     pub(crate) refused: Vec<(RangeInclusive<u64>, LeaseError)>,
 }
 
 impl Claims {
-    /// Adds a number that follows or does not.
-    fn add(&mut self, number: u64) {
+    fn add(&mut self, numbers: RangeInclusive<u64>) {
         match self.numbers.last_mut() {
-            Some(run) if *run.end() + 1 == number => *run = *run.start()..=number,
-            _ => self.numbers.push(number..=number),
+            Some(run) if *run.end() + 1 == *numbers.start() => *run = *run.start()..=*numbers.end(),
+            _ => self.numbers.push(numbers),
         }
     }
 
@@ -135,7 +132,7 @@ impl Outstanding {
         for run in deliveries.chunk_by(together) {
             let bytes = |delivery: &Delivery| u32::try_from(delivery.payload.len()).unwrap_or(u32::MAX);
             let messages = run.iter().map(|delivery| (delivery.message_id.sequence, bytes(delivery)));
-            self.push(run[0].ack_id.lease, run[0].deadline, messages);
+            self.push(run[0].ack_id.lease, run[0].deadline, messages.collect());
         }
         start..self.next
     }
@@ -149,12 +146,12 @@ impl Outstanding {
         start..self.next
     }
 
-    fn push(&mut self, lease: LeaseId, deadline: Timestamp, messages: impl IntoIterator<Item = (u64, u32)>) {
-        debug_assert!(self.segments.back().is_none_or(|last| last.last_lease() < lease), "leases ascend");
-        let segment = Segment::new(self.next, lease, deadline, messages, &mut self.totals);
-        if segment.len() == 0 {
+    fn push(&mut self, lease: LeaseId, deadline: Timestamp, messages: Vec<(Sequence, u32)>) {
+        if messages.is_empty() {
             return;
         }
+        debug_assert!(self.segments.back().is_none_or(|last| last.last_lease() < lease), "leases ascend");
+        let segment = Segment::new(self.next, lease, deadline, messages, &mut self.totals);
         self.earliest = self.earliest.min(deadline);
         self.next = segment.last() + 1;
         self.segments.push_back(segment);
@@ -206,17 +203,25 @@ impl Outstanding {
                 continue;
             }
             let end = last.min(segment.last());
-            let mut leases = std::mem::take(&mut claims.leases);
-            segment.claim(number..=end, &mut self.totals, &mut leases, |number, is_there| {
+            segment.claim(number..=end, &mut self.totals, |numbers, is_there| {
                 if is_there {
-                    claims.add(number);
+                    claims.add(numbers);
                 } else {
-                    claims.refuse(number..=number, LeaseError::AlreadySettled);
+                    claims.refuse(numbers, LeaseError::AlreadySettled);
                 }
             });
-            claims.leases = leases;
             number = end + 1;
         }
+    }
+
+    /// The leases of what was claimed, in the same order.
+    pub(crate) fn runs(&self, claimed: &[RangeInclusive<u64>]) -> Vec<LeaseRun<'_>> {
+        let runs = claimed.iter().flat_map(|numbers| {
+            let index = self.segments.partition_point(|segment| segment.last() < *numbers.start());
+            let segments = self.segments.range(index..);
+            segments.take_while(|segment| segment.first <= *numbers.end()).map(|segment| segment.run(numbers))
+        });
+        runs.collect()
     }
 
     /// Numbers of which nothing is known any more.
@@ -253,8 +258,7 @@ impl Outstanding {
             let Some(index) = self.segment_of(number) else { continue };
             let segment = &mut self.segments[index];
             if segment.state(number) == State::Held {
-                let LeaseRef { sequence, lease } = segment.lease(number);
-                ids.push(AckId { subscription: uid, sequence, lease });
+                ids.push(segment.ack_id(number, uid));
                 segment.set(number, State::Gone, &mut self.totals);
             }
         }
@@ -286,7 +290,7 @@ impl Outstanding {
         let totals = &mut self.totals;
         for segment in &mut self.segments {
             let too_many = totals.ended > KEPT_ENDED || totals.entries >= KEPT;
-            if too_many && segment.ended > 0 {
+            if too_many && segment.has_ended() {
                 segment.forget_ended(totals);
                 self.forgotten = segment.last();
             }

@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use broker::{LeaseError, Outcome, SettleError, Settling, Subscriber};
+use broker::{LeaseError, SettleError, SettlingRuns, Subscriber};
 use fanfare_proto::v1;
 use types::limits;
 
@@ -57,7 +57,7 @@ fn range_of_delivered(range: &v1::DeliveryRange, delivered: u64) -> Result<(), R
 pub(crate) struct Acked {
     numbers: Vec<Numbers>,
     refused: Vec<(Numbers, LeaseError)>,
-    settling: Option<Settling>,
+    settling: Option<SettlingRuns>,
 }
 
 /// Decides all of them together.
@@ -70,36 +70,41 @@ pub(crate) async fn settle(
     for range in ranges {
         outstanding.claim(range, &mut claims);
     }
-    if claims.leases.is_empty() {
+    if claims.numbers.is_empty() {
         return Ok(Acked { refused: claims.refused, ..Acked::default() });
     }
-    let mut settling = subscriber.acknowledge_leases(&claims.leases).await?;
-    let outcomes = std::mem::take(&mut settling.outcomes);
+    let mut settling = subscriber.acknowledge_runs(&outstanding.runs(&claims.numbers)).await?;
+    let refused = std::mem::take(&mut settling.refused);
     let claimed = claims.numbers.clone();
-    let mut acked = sort(claims, &outcomes, outstanding);
+    let mut acked = sort(claims, &refused, outstanding);
     claimed.iter().for_each(|numbers| outstanding.tidy(numbers));
     acked.settling = Some(settling);
     Ok(acked)
 }
 
-/// Tells what was acknowledged from what was refused.
-fn sort(claims: Claims, outcomes: &[Outcome], outstanding: &mut Outstanding) -> Acked {
-    let Claims { numbers, mut refused, .. } = claims;
-    if outcomes.iter().all(Outcome::is_ok) {
-        return Acked { numbers, refused, settling: None };
-    }
-    let mut acked: Vec<Numbers> = Vec::new();
-    for (number, outcome) in numbers.into_iter().flatten().zip(outcomes) {
-        match (outcome, acked.last_mut()) {
-            (Err(error), _) => {
-                outstanding.refused(number);
-                push_refused(&mut refused, number..=number, *error);
+/// Tells what was acknowledged from what was refused, which is known by its place among all that was claimed.
+fn sort(claims: Claims, wrong: &[(usize, LeaseError)], outstanding: &mut Outstanding) -> Acked {
+    let Claims { numbers: claimed, mut refused } = claims;
+    let mut numbers = Vec::with_capacity(claimed.len());
+    let (mut wrong, mut before) = (wrong.iter().peekable(), 0);
+    for run in claimed {
+        let (first, last) = run.into_inner();
+        let (mut start, places) = (first, before + last - first + 1);
+        while let Some((place, why)) = wrong.next_if(|(place, _)| (*place as u64) < places) {
+            let number = first + (*place as u64 - before);
+            outstanding.refused(number);
+            push_refused(&mut refused, number..=number, *why);
+            if start < number {
+                numbers.push(start..=number - 1);
             }
-            (Ok(()), Some(last)) if *last.end() + 1 == number => *last = *last.start()..=number,
-            (Ok(()), _) => acked.push(number..=number),
+            start = number + 1;
         }
+        if start <= last {
+            numbers.push(start..=last);
+        }
+        before = places;
     }
-    Acked { numbers: acked, refused, settling: None }
+    Acked { numbers, refused, settling: None }
 }
 
 impl Acked {
@@ -145,6 +150,22 @@ mod tests {
         let (field, why) = refused(&[(1, half), (1, half + 1)], Some(u64::MAX));
         assert_eq!((&*field, why.contains("100001"), why.contains("100000")), ("ack_deliveries", true, true));
         assert_eq!(refused(&[(1, u64::MAX), (1, u64::MAX)], Some(u64::MAX)).0, "ack_deliveries");
+    }
+
+    #[test]
+    fn what_was_refused_is_cut_out_of_what_was_claimed() {
+        let acked = |claimed: &[Numbers], wrong: &[(usize, LeaseError)]| {
+            let claims = Claims { numbers: claimed.to_vec(), refused: Vec::new() };
+            let acked = sort(claims, wrong, &mut Outstanding::new(10, 10, true));
+            (acked.numbers, acked.refused)
+        };
+        let (expired, sought) = (LeaseError::Expired, LeaseError::FencedBySeek);
+        assert_eq!(acked(&[1..=3, 7..=9], &[]), (vec![1..=3, 7..=9], vec![]));
+        let wrong = [(0, expired), (2, expired), (3, expired), (4, sought), (5, sought)];
+        let refused = vec![(1..=1, expired), (3..=3, expired), (7..=7, expired), (8..=9, sought)];
+        assert_eq!(acked(&[1..=3, 7..=9], &wrong), (vec![2..=2], refused));
+        let (numbers, refused) = acked(&[1..=3, 4..=6], &[(2, expired), (3, expired)]);
+        assert_eq!((numbers, refused), (vec![1..=2, 5..=6], vec![(3..=4, expired)]));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Deliveries that were leased together: the numbers that the stream gave them, and what became of each. Pure.
 
-use broker::LeaseRef;
-use types::{LeaseId, Sequence, Timestamp};
+use std::ops::{Range, RangeInclusive};
+
+use broker::LeaseRun;
+use types::{AckId, LeaseId, Sequence, SubscriptionUid, Timestamp};
 
 /// What a delivery is to the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,14 +16,7 @@ pub(crate) enum State {
     Gone,
 }
 
-#[derive(Debug)]
-struct Entry {
-    sequence: Sequence,
-    bytes: u32,
-    state: State,
-}
-
-/// Sums over all segments of a stream.
+/// Sums over deliveries.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Totals {
     pub(crate) held: usize,
@@ -30,6 +25,24 @@ pub(crate) struct Totals {
     pub(crate) bytes: u64,
     /// Of all states.
     pub(crate) entries: usize,
+}
+
+impl Totals {
+    fn enter(&mut self, state: State, bytes: u64) {
+        match state {
+            State::Held => (self.held, self.bytes) = (self.held + 1, self.bytes + bytes),
+            State::Ended => self.ended += 1,
+            State::Gone => {}
+        }
+    }
+
+    fn leave(&mut self, state: State, bytes: u64) {
+        match state {
+            State::Held => (self.held, self.bytes) = (self.held - 1, self.bytes - bytes),
+            State::Ended => self.ended -= 1,
+            State::Gone => {}
+        }
+    }
 }
 
 /// Deliveries with numbers and leases that follow each other.
@@ -42,105 +55,119 @@ pub(crate) struct Segment {
     deadlines: Option<Vec<Timestamp>>,
     /// No lease of what is held ends before.
     pub(crate) earliest: Timestamp,
-    entries: Vec<Entry>,
-    held: usize,
-    pub(crate) ended: usize,
+    /// As the broker gave them.
+    messages: Vec<(Sequence, u32)>,
+    /// One a message.
+    states: Vec<State>,
+    own: Totals,
 }
 
 impl Segment {
+    /// At least one message.
     pub(crate) fn new(
         first: u64,
         first_lease: LeaseId,
         deadline: Timestamp,
-        messages: impl IntoIterator<Item = (Sequence, u32)>,
+        messages: Vec<(Sequence, u32)>,
         totals: &mut Totals,
     ) -> Self {
-        let entry = |(sequence, bytes)| Entry { sequence, bytes, state: State::Held };
-        let entries: Vec<_> = messages.into_iter().map(entry).collect();
-        totals.held += entries.len();
-        totals.entries += entries.len();
-        totals.bytes += entries.iter().map(|entry| u64::from(entry.bytes)).sum::<u64>();
-        let held = entries.len();
-        Self { first, first_lease, deadline, deadlines: None, earliest: deadline, entries, held, ended: 0 }
+        let bytes = messages.iter().map(|(_, bytes)| u64::from(*bytes)).sum();
+        let own = Totals { held: messages.len(), ended: 0, bytes, entries: messages.len() };
+        totals.held += own.held;
+        totals.bytes += own.bytes;
+        totals.entries += own.entries;
+        let states = vec![State::Held; messages.len()];
+        Self { first, first_lease, deadline, deadlines: None, earliest: deadline, messages, states, own }
     }
 
     pub(crate) fn last(&self) -> u64 {
-        self.first + self.entries.len() as u64 - 1
+        self.first + self.messages.len() as u64 - 1
     }
 
     pub(crate) fn last_lease(&self) -> LeaseId {
-        LeaseId(self.first_lease.0 + self.entries.len() as u64 - 1)
+        LeaseId(self.first_lease.0 + self.messages.len() as u64 - 1)
     }
 
     /// How many deliveries it has, in whatever state.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.messages.len()
     }
 
     /// Nothing of it matters any more.
     pub(crate) fn is_over(&self) -> bool {
-        self.held + self.ended == 0
+        self.own.held + self.own.ended == 0
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.own.ended > 0
     }
 
     /// The number of the delivery with that lease.
     pub(crate) fn number_of(&self, lease: LeaseId) -> Option<u64> {
         let index = lease.0.checked_sub(self.first_lease.0)?;
-        (index < self.entries.len() as u64).then_some(self.first + index)
+        (index < self.messages.len() as u64).then_some(self.first + index)
     }
 
-    /// Claims what it has of these numbers and is not gone, and says for each number whether it was. What is claimed is gone.
+    /// Claims what it has of these numbers: what is not gone is gone then. Tells, in order, which were and which were not.
     pub(crate) fn claim(
         &mut self,
-        numbers: std::ops::RangeInclusive<u64>,
+        numbers: RangeInclusive<u64>,
         totals: &mut Totals,
-        claims: &mut Vec<LeaseRef>,
-        mut claimed: impl FnMut(u64, bool),
+        mut tell: impl FnMut(RangeInclusive<u64>, bool),
     ) {
+        let range = self.range(&numbers);
+        if self.states[range.clone()].iter().all(|state| *state == State::Held) {
+            self.all_gone(range, totals);
+            return tell(numbers, true);
+        }
         for number in numbers {
             let is_there = self.state(number) != State::Gone;
-            if is_there {
-                claims.push(self.lease(number));
-                self.set(number, State::Gone, totals);
-            }
-            claimed(number, is_there);
+            self.set(number, State::Gone, totals);
+            tell(number..=number, is_there);
         }
     }
 
-    pub(crate) fn lease(&self, number: u64) -> LeaseRef {
-        let index = self.index(number);
-        LeaseRef { sequence: self.entries[index].sequence, lease: LeaseId(self.first_lease.0 + index as u64) }
+    /// All of these were held.
+    fn all_gone(&mut self, range: Range<usize>, totals: &mut Totals) {
+        let bytes = self.messages[range.clone()].iter().map(|(_, bytes)| u64::from(*bytes)).sum::<u64>();
+        for sums in [&mut self.own, totals] {
+            sums.held -= range.len();
+            sums.bytes -= bytes;
+        }
+        self.states[range].fill(State::Gone);
+    }
+
+    /// The leases of what it has of these numbers.
+    pub(crate) fn run(&self, numbers: &RangeInclusive<u64>) -> LeaseRun<'_> {
+        let start = self.first.max(*numbers.start());
+        let range = self.range(&(start..=self.last().min(*numbers.end())));
+        let first_lease = LeaseId(self.first_lease.0 + (start - self.first));
+        LeaseRun { first_lease, messages: &self.messages[range] }
+    }
+
+    pub(crate) fn ack_id(&self, number: u64, subscription: SubscriptionUid) -> AckId {
+        let lease = LeaseId(self.first_lease.0 + (number - self.first));
+        AckId { subscription, sequence: self.messages[self.index(number)].0, lease }
     }
 
     pub(crate) fn state(&self, number: u64) -> State {
-        self.entries[self.index(number)].state
+        self.states[self.index(number)]
     }
 
     pub(crate) fn set(&mut self, number: u64, to: State, totals: &mut Totals) {
         let index = self.index(number);
-        let entry = &mut self.entries[index];
-        let bytes = u64::from(entry.bytes);
-        match std::mem::replace(&mut entry.state, to) {
-            State::Held => {
-                (self.held, totals.held, totals.bytes) =
-                    (self.held - 1, totals.held - 1, totals.bytes - bytes)
-            }
-            State::Ended => (self.ended, totals.ended) = (self.ended - 1, totals.ended - 1),
-            State::Gone => {}
-        }
-        match to {
-            State::Held => {
-                (self.held, totals.held, totals.bytes) =
-                    (self.held + 1, totals.held + 1, totals.bytes + bytes)
-            }
-            State::Ended => (self.ended, totals.ended) = (self.ended + 1, totals.ended + 1),
-            State::Gone => {}
+        let before = std::mem::replace(&mut self.states[index], to);
+        let bytes = u64::from(self.messages[index].1);
+        for sums in [&mut self.own, totals] {
+            sums.leave(before, bytes);
+            sums.enter(to, bytes);
         }
     }
 
     /// What is held of that number ends then.
     pub(crate) fn extend(&mut self, number: u64, deadline: Timestamp) {
         let index = self.index(number);
-        let (common, len) = (self.deadline, self.entries.len());
+        let (common, len) = (self.deadline, self.messages.len());
         self.deadlines.get_or_insert_with(|| vec![common; len])[index] = deadline;
         self.earliest = self.earliest.min(deadline);
     }
@@ -173,5 +200,9 @@ impl Segment {
 
     fn index(&self, number: u64) -> usize {
         usize::try_from(number - self.first).unwrap_or(usize::MAX)
+    }
+
+    fn range(&self, numbers: &RangeInclusive<u64>) -> Range<usize> {
+        self.index(*numbers.start())..self.index(*numbers.end()) + 1
     }
 }

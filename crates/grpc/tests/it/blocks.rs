@@ -1,11 +1,15 @@
 //! StreamingPull in blocks: the same messages, acknowledged by their numbers.
 
-use fanfare_proto::v1::{self, LeaseOutcome, StreamingPullRequest};
+use fanfare_proto::{
+    ids,
+    v1::{self, LeaseOutcome, StreamingPullRequest},
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
+use types::{AckId, LeaseId, LogId, MessageId, SubscriptionUid};
 
-use crate::fixture::{Server, reason, soon};
+use crate::fixture::{Server, message, reason, seconds, soon};
 
 struct Client {
     requests: mpsc::Sender<StreamingPullRequest>,
@@ -78,6 +82,223 @@ async fn deliveries_are_acknowledged_by_their_numbers_once() {
     client.ack(&[(1, 3)]).await;
     let already = LeaseOutcome::AlreadySettled;
     assert_eq!(client.results(3).await, (vec![(2, 2)], vec![(1, 1, already), (3, 3, already)]));
+}
+
+/// The ack IDs, as a client makes them.
+fn ack_ids(block: &v1::DeliveryBlock) -> Vec<String> {
+    let id = |(lease, message): (u64, &v1::StoredMessage)| {
+        ids::ack_id(block.subscription_uid, message.sequence, lease)
+    };
+    (block.first_lease..)
+        .zip(&block.messages)
+        .map(id)
+        .map(|id| String::from_utf8(id.to_vec()).unwrap())
+        .collect()
+}
+
+fn texts(blocks: &[v1::DeliveryBlock]) -> Vec<String> {
+    let text = |stored: &v1::StoredMessage| stored.message.as_ref().unwrap().data.to_vec();
+    blocks
+        .iter()
+        .flat_map(|block| &block.messages)
+        .map(text)
+        .map(|text| String::from_utf8(text).unwrap())
+        .collect()
+}
+
+#[test]
+fn ids_are_made_of_their_numbers_as_the_broker_shows_them() {
+    for (one, two, three) in [(1, 2, 3), (0, 0, 0), (u64::MAX, 1 << 40, u64::MAX)] {
+        let id = AckId { subscription: SubscriptionUid(one), sequence: two, lease: LeaseId(three) };
+        assert_eq!(ids::ack_id(one, two, three), id.to_string().as_bytes());
+        let id = MessageId { log: LogId(one), sequence: two };
+        assert_eq!(ids::message_id(one, two), id.to_string().as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn a_block_says_what_pull_says_and_its_ack_ids_and_message_ids_are_the_brokers() {
+    let server = Server::with_topic().await;
+    let large = "x".repeat(40_000);
+    let published = server.publish(&["", "a", &large, "b"]).await;
+    let mut client = Client::open(&server).await;
+    let blocks = client.blocks(4).await;
+    assert_eq!(texts(&blocks), ["", "a", &large, "b"]);
+    let message_id =
+        |block: &v1::DeliveryBlock, stored: &v1::StoredMessage| ids::message_id(block.log, stored.sequence);
+    let ids: Vec<_> =
+        blocks.iter().flat_map(|block| block.messages.iter().map(|one| message_id(block, one))).collect();
+    assert_eq!(ids, published.iter().map(|result| result.message_id.as_bytes()).collect::<Vec<_>>());
+    let ack_ids: Vec<_> = blocks.iter().flat_map(ack_ids).collect();
+    assert_eq!(server.acknowledge(ack_ids[1..].to_vec()).await, [LeaseOutcome::Ok; 3]);
+    let nacks = vec![v1::StreamNack { ack_ids: ack_ids[..1].to_vec(), delay: Some(seconds(0)) }];
+    client.requests.send(StreamingPullRequest { nacks, ..Default::default() }).await.unwrap();
+    let again = client.blocks(1).await;
+    assert_eq!((again[0].delivery_attempt, again[0].first_delivery), (2, false));
+    assert_eq!(again[0].messages, blocks[0].messages[..1], "what is the same for all stays the same");
+}
+
+#[tokio::test]
+async fn a_nacked_message_comes_again_under_a_number_of_its_own() {
+    let server = Server::with_topic().await;
+    server.publish(&["a", "b"]).await;
+    let mut client = Client::open(&server).await;
+    let blocks = client.blocks(2).await;
+    let nacks = vec![v1::StreamNack { ack_ids: ack_ids(&blocks[0])[..1].to_vec(), delay: Some(seconds(0)) }];
+    client.requests.send(StreamingPullRequest { nacks, ..Default::default() }).await.unwrap();
+    assert_eq!(texts(&client.blocks(1).await), ["a"]);
+    client.ack(&[(1, 3)]).await;
+    let already = LeaseOutcome::AlreadySettled;
+    assert_eq!(client.results(3).await, (vec![(2, 3)], vec![(1, 1, already)]));
+}
+
+#[tokio::test]
+async fn what_gives_no_right_any_more_is_refused_with_its_reason_and_the_others_are_acknowledged() {
+    let server = Server::with_topic().await;
+    server.publish(&["a", "b", "c"]).await;
+    let mut client = Client::open(&server).await;
+    let blocks = client.blocks(3).await;
+    server.acknowledge(ack_ids(&blocks[0])[1..2].to_vec()).await;
+    client.ack(&[(1, 3)]).await;
+    let elsewhere = (2, 2, LeaseOutcome::AlreadySettled);
+    assert_eq!(client.results(3).await, (vec![(1, 1), (3, 3)], vec![elsewhere]));
+    server.publish(&["d"]).await;
+    client.blocks(1).await;
+    server.seek_to_start().await;
+    client.ack(&[(4, 4)]).await;
+    assert_eq!(client.results(1).await.1, [(4, 4, LeaseOutcome::FencedBySeek)]);
+    let again = client.blocks(4).await;
+    assert_eq!(texts(&again), ["a", "b", "c", "d"]);
+}
+
+#[tokio::test]
+async fn a_lease_that_ended_is_refused_by_number_and_makes_room() {
+    let server = Server::with_topic().await;
+    server.publish(&["a"]).await;
+    let opening = StreamingPullRequest { max_outstanding_messages: 1, ..Default::default() };
+    let mut client = Client::open_with(&server, opening).await.unwrap();
+    let blocks = client.blocks(1).await;
+    let extensions =
+        vec![v1::StreamExtension { ack_ids: ack_ids(&blocks[0]), ack_deadline: Some(seconds(1)) }];
+    client.requests.send(StreamingPullRequest { extensions, ..Default::default() }).await.unwrap();
+    assert_eq!(client.next().await.unwrap().extend_results[0].outcome(), LeaseOutcome::Ok);
+    let again = client.blocks(1).await;
+    assert_eq!((texts(&again), again[0].delivery_attempt), (vec!["a".to_owned()], 2));
+    client.ack(&[(1, 2)]).await;
+    assert_eq!(client.results(2).await, (vec![(2, 2)], vec![(1, 1, LeaseOutcome::Superseded)]));
+}
+
+#[tokio::test]
+async fn no_more_is_outstanding_than_the_client_takes_until_numbers_are_acknowledged() {
+    let server = Server::with_topic().await;
+    let large = "x".repeat(1_000);
+    server.publish(&[large.as_str(); 20]).await;
+    let opening = StreamingPullRequest { max_outstanding_messages: 10, ..Default::default() };
+    let mut client = Client::open_with(&server, opening).await.unwrap();
+    client.blocks(10).await;
+    assert_eq!(server.stats().await.leased, 10);
+    client.ack(&[(3, 6)]).await;
+    client.results(4).await;
+    client.blocks(4).await;
+    assert_eq!(server.stats().await.leased, 10);
+    drop(client);
+    server.seek_to_start().await;
+    let opening = StreamingPullRequest { max_outstanding_bytes: 2_500, ..Default::default() };
+    let mut client = Client::open_with(&server, opening).await.unwrap();
+    client.blocks(2).await;
+    let leased = server.stats().await.leased;
+    assert!((2..=3).contains(&leased), "{leased}");
+    client.ack(&[(1, 2)]).await;
+    client.results(2).await;
+    client.blocks(2).await;
+}
+
+#[tokio::test]
+async fn a_filtered_subscription_gets_only_what_matches_in_blocks() {
+    let server = Server::with_topic().await;
+    let policy = v1::FilterPolicy { json: r#"{"kind": ["yes"]}"#.into(), ..Default::default() };
+    let settings = v1::SubscriptionSettings { filter_policy: Some(policy), ..Default::default() };
+    server.create_subscription("some", settings).await;
+    let messages = (0..20).map(|number| {
+        let kind = if number % 3 == 0 { "yes" } else { "no" };
+        v1::NewMessage { attributes: [("kind".into(), kind.into())].into(), ..message(&number.to_string()) }
+    });
+    let request = v1::PublishRequest { topic: "t".into(), messages: messages.collect() };
+    server.publisher().publish(request).await.unwrap();
+    let opening = StreamingPullRequest { subscription: "some".into(), ..Default::default() };
+    let mut client = Client::open_with(&server, opening).await.unwrap();
+    let blocks = client.blocks(7).await;
+    assert_eq!(texts(&blocks), ["0", "3", "6", "9", "12", "15", "18"]);
+    client.ack(&[(1, 7)]).await;
+    assert_eq!(client.results(7).await, (vec![(1, 7)], vec![]));
+}
+
+#[tokio::test]
+async fn at_shutdown_numbers_are_still_taken_and_then_the_stream_ends() {
+    let server = Server::with_topic().await;
+    server.publish(&["a"]).await;
+    let mut client = Client::open(&server).await;
+    client.blocks(1).await;
+    let shutdown = tokio::spawn(server.shut_down());
+    client.ack(&[(1, 1)]).await;
+    assert_eq!(client.results(1).await.0, [(1, 1)]);
+    let status = client.next().await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "BROKER_DRAINING"));
+    assert_eq!(soon(shutdown).await.unwrap(), grpc::Drained::Fully);
+}
+
+#[tokio::test]
+async fn what_never_left_for_a_client_that_is_gone_goes_back_uncounted() {
+    let server = Server::with_topic().await;
+    let large = "x".repeat(900_000);
+    for _ in 0..30 {
+        server.publish(&[large.as_str()]).await;
+    }
+    let opening = StreamingPullRequest { max_outstanding_bytes: 256 << 20, ..Default::default() };
+    let client = Client::open_with(&server, opening).await.unwrap();
+    while server.stats().await.leased == 0 {}
+    for _ in 0..200 {
+        server.answer_one_call().await;
+    }
+    let leased = server.stats().await.leased;
+    assert!(leased <= 8, "{leased} messages of 900 kB were leased for a client that reads none");
+    drop(client);
+    while server.stats().await.leased >= leased {}
+    assert_eq!(server.stats().await.failed_attempts, 0);
+}
+
+#[tokio::test]
+async fn bad_requests_for_numbers_are_refused_by_field() {
+    let server = Server::with_topic().await;
+    server.publish(&["a"]).await;
+    let range = |first, last| v1::DeliveryRange { first, last };
+    let acks = |ack_deliveries| StreamingPullRequest { ack_deliveries, ..Default::default() };
+    let rows = [
+        (StreamingPullRequest { blocks: true, ..Default::default() }, "blocks: belongs in the first request"),
+        (acks(vec![range(0, 1)]), "ack_deliveries[0].first: is 0"),
+        (acks(vec![range(1, 1), range(1, 0)]), "ack_deliveries[1].last: is 0"),
+        (
+            acks(vec![range(1, 2)]),
+            "ack_deliveries[0].last: is 2, the last that was delivered on this stream is 1",
+        ),
+        (acks(vec![range(1, 1); 1_001]), "ack_deliveries: has 1001 entries, must have 0 to 1000"),
+    ];
+    for (request, text) in rows {
+        let mut client = Client::open(&server).await;
+        server.seek_to_start().await;
+        client.blocks(1).await;
+        client.requests.send(request).await.unwrap();
+        let status = client.next().await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
+        assert!(status.message().starts_with(text), "{} is not {text}", status.message());
+    }
+    let status = Client::open_with(&server, acks(vec![range(1, 1)])).await.err().unwrap();
+    assert!(status.message().starts_with("ack_deliveries[0].last: is 1"), "{status}");
+    let (requests, receiver) = mpsc::channel(8);
+    let first = StreamingPullRequest { subscription: "s".into(), ..acks(vec![range(1, 1)]) };
+    requests.send(first).await.unwrap();
+    let status = server.subscriber().streaming_pull(ReceiverStream::new(receiver)).await.unwrap_err();
+    assert!(status.message().starts_with("ack_deliveries: needs `blocks`"), "{status}");
 }
 
 #[tokio::test]

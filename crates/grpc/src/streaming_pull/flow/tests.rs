@@ -42,15 +42,17 @@ fn numbered(blocks: &mut [DeliveryBlock]) -> Outstanding {
     outstanding
 }
 
-fn claim(outstanding: &mut Outstanding, numbers: RangeInclusive<u64>) -> Claims {
+/// What is claimed, and for which messages under which leases.
+fn claim(outstanding: &mut Outstanding, numbers: RangeInclusive<u64>) -> (Claims, Vec<(u64, u64)>) {
     let mut claims = Claims::default();
     outstanding.claim(numbers.clone(), &mut claims);
+    let runs = outstanding.runs(&claims.numbers).into_iter();
+    let leases = runs.flat_map(|run| {
+        run.messages.iter().map(|message| message.0).zip(run.first_lease.0..).collect::<Vec<_>>()
+    });
+    let leases = leases.collect();
     outstanding.tidy(&numbers);
-    claims
-}
-
-fn leases(claims: &Claims) -> Vec<(u64, u64)> {
-    claims.leases.iter().map(|claim| (claim.sequence, claim.lease.0)).collect()
+    (claims, leases)
 }
 
 #[test]
@@ -99,8 +101,8 @@ fn one_frame_is_bounded_whatever_the_client_asks_for() {
 fn a_number_stands_for_the_lease_that_was_delivered_with_it() {
     let mut outstanding = numbered(&mut [block(5, 3, 100), block(20, 2, 100)]);
     assert_eq!(outstanding.last(), 5);
-    let claims = claim(&mut outstanding, 2..=4);
-    assert_eq!(leases(&claims), [(60, 6), (70, 7), (200, 20)]);
+    let (claims, leases) = claim(&mut outstanding, 2..=4);
+    assert_eq!(leases, [(60, 6), (70, 7), (200, 20)]);
     assert_eq!((claims.numbers, claims.refused), (vec![2..=4], vec![]));
     assert_eq!(outstanding.room(), Some(Ask { max_messages: 8, max_bytes: 980 }));
 }
@@ -110,13 +112,13 @@ fn a_number_that_was_settled_on_the_stream_by_number_or_by_id_is_so_already() {
     let mut outstanding = numbered(&mut [block(1, 3, 100), block(4, 3, 100)]);
     claim(&mut outstanding, 1..=3);
     outstanding.settled(&id(50, 5));
-    let claims = claim(&mut outstanding, 2..=6);
-    assert_eq!(leases(&claims), [(40, 4), (60, 6)]);
+    let (claims, leases) = claim(&mut outstanding, 2..=6);
+    assert_eq!(leases, [(40, 4), (60, 6)]);
     assert_eq!(claims.numbers, [4..=4, 6..=6]);
     let already = LeaseError::AlreadySettled;
     assert_eq!(claims.refused, [(2..=3, already), (5..=5, already)]);
     assert!(outstanding.is_empty() && outstanding.segments.is_empty());
-    assert_eq!(claim(&mut outstanding, 1..=6).refused, [(1..=6, already)]);
+    assert_eq!(claim(&mut outstanding, 1..=6).0.refused, [(1..=6, already)]);
 }
 
 #[test]
@@ -125,7 +127,7 @@ fn a_number_whose_lease_has_ended_is_still_the_brokers_to_judge() {
     outstanding.expire(Timestamp::from_millis(100));
     assert!(outstanding.is_empty());
     assert_eq!(messages(&outstanding), Some(10));
-    assert_eq!(leases(&claim(&mut outstanding, 1..=2)), [(10, 1), (20, 2)]);
+    assert_eq!(claim(&mut outstanding, 1..=2).1, [(10, 1), (20, 2)]);
     assert!(outstanding.segments.is_empty());
 }
 
@@ -137,8 +139,8 @@ fn what_the_broker_refused_is_asked_again_and_does_not_count() {
     outstanding.refused(2);
     outstanding.tidy(&(1..=2));
     assert!(outstanding.is_empty());
-    let again = claim(&mut outstanding, 1..=2);
-    assert_eq!((leases(&again), again.refused), (vec![(20, 2)], vec![(1..=1, LeaseError::AlreadySettled)]));
+    let (again, leases) = claim(&mut outstanding, 1..=2);
+    assert_eq!((leases, again.refused), (vec![(20, 2)], vec![(1..=1, LeaseError::AlreadySettled)]));
 }
 
 #[test]
@@ -171,7 +173,7 @@ fn what_ended_is_forgotten_past_a_limit_and_counts_as_expired_then() {
         numbered(&mut [block(1, size, 100), block(1 + size, size, 100), block(1 + 2 * size, 1, 100)]);
     outstanding.expire(Timestamp::from_millis(100));
     assert_eq!(outstanding.totals.entries as u64, size + 1);
-    let claims = claim(&mut outstanding, size..=size + 1);
+    let (claims, _) = claim(&mut outstanding, size..=size + 1);
     assert_eq!(claims.refused, [(size..=size, LeaseError::Expired)]);
     assert_eq!(claims.numbers, [size + 1..=size + 1]);
 }
