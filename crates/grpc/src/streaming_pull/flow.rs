@@ -236,8 +236,11 @@ impl Outstanding {
         }
     }
 
-    /// A claimed delivery was not settled after all.
-    pub(crate) fn refused(&mut self, number: u64) {
+    /// A claimed delivery was not settled after all. What is settled elsewhere is so for good; else the broker is asked again.
+    pub(crate) fn refused(&mut self, number: u64, why: LeaseError) {
+        if why == LeaseError::AlreadySettled {
+            return;
+        }
         if let Some(index) = self.segment_of(number) {
             self.segments[index].set(number, self.after_end, &mut self.totals);
         }

@@ -7,6 +7,9 @@
 //! - A lease that has begun goes on whatever else happens on the stream ([`leasing`]), so reads of the disk are not wasted.
 //! - What was leased and never handed to the transport goes back uncounted when the client is gone.
 //! - A settlement is confirmed, if asked for, once it is durable, in the order of the requests.
+//! - Every delivery of a stream has a number, whether the client asked for them or not: [`flow`] knows by it what is outstanding and what
+//!   goes back. What is done for one message alone is to note its sequence, size and state.
+//! - The bytes of messages are shared by all who receive them: answers are pieces ([`answer`]), and go past tonic's encoder ([`handover`]).
 //! - The end is always a status: OK after the client closed its side, UNAVAILABLE at shutdown, else the error.
 //!
 //! # Limits

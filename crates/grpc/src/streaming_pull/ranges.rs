@@ -92,7 +92,7 @@ fn sort(claims: Claims, wrong: &[(usize, LeaseError)], outstanding: &mut Outstan
         let (mut start, places) = (first, before + last - first + 1);
         while let Some((place, why)) = wrong.next_if(|(place, _)| (*place as u64) < places) {
             let number = first + (*place as u64 - before);
-            outstanding.refused(number);
+            outstanding.refused(number, *why);
             push_refused(&mut refused, number..=number, *why);
             if start < number {
                 numbers.push(start..=number - 1);

@@ -136,7 +136,8 @@ fn what_the_broker_refused_is_asked_again_and_does_not_count() {
     let mut outstanding = numbered(&mut [block(1, 2, 100)]);
     let mut claims = Claims::default();
     outstanding.claim(1..=2, &mut claims);
-    outstanding.refused(2);
+    outstanding.refused(1, LeaseError::AlreadySettled);
+    outstanding.refused(2, LeaseError::Superseded);
     outstanding.tidy(&(1..=2));
     assert!(outstanding.is_empty());
     let (again, leases) = claim(&mut outstanding, 1..=2);
