@@ -23,7 +23,7 @@ const FILES: [&str; 9] = [
 /// The package of what subscribers serve.
 const PUSH_PACKAGE: &str = "fanfare.push.v1";
 /// Answers that hold stored messages.
-const ENCODED: [&str; 2] = ["PullResponse", "StreamingPullResponse"];
+const ENCODED: [&str; 1] = ["PullResponse"];
 /// Requests that have repeated fields or maps.
 const UNDECODED: [&str; 13] = [
     "AcknowledgeRequest",

@@ -1,10 +1,13 @@
-//! StreamingPull: flow control, and how it ends.
+//! StreamingPull: flow control, blocks, and how it ends.
 
-use fanfare_proto::v1::{LeaseOutcome, StreamingPullRequest};
+use fanfare_proto::v1::{
+    DeliveryBlock, DeliveryRange, LeaseOutcome, StreamingPullRequest, StreamingPullResponse,
+};
 use serde_json::json;
+use tonic::Streaming;
 
 use crate::support::{
-    Fanfare,
+    Fanfare, Start,
     client::{self, message, publish, publisher, stream, subscriber, texts},
 };
 
@@ -81,7 +84,67 @@ async fn a_shutdown_takes_the_acks_of_what_is_out_and_ends_the_stream_cleanly() 
     assert_eq!(end.code(), tonic::Code::Unavailable, "{end}");
     let (status, _) = fanfare.end(std::time::Duration::from_secs(10)).await;
     assert_eq!(status.code(), Some(0));
-    let fanfare = crate::support::Start::on(&directory.path().join("data")).ready().await;
+    let fanfare = Start::on(&directory.path().join("data")).ready().await;
     let stats = fanfare.grpcurl().ok("AdminService/GetSubscriptionStats", &json!({"name": "billing"}));
     assert_eq!((&stats["acked"], &stats["backlog"]), (&json!("1"), &serde_json::Value::Null));
+}
+
+/// Blocks until there are that many messages.
+async fn blocks(answers: &mut Streaming<StreamingPullResponse>, count: usize) -> Vec<DeliveryBlock> {
+    let mut blocks: Vec<DeliveryBlock> = Vec::new();
+    while blocks.iter().map(|block| block.messages.len()).sum::<usize>() < count {
+        blocks.extend(answers.message().await.unwrap().unwrap().blocks);
+    }
+    blocks
+}
+
+fn numbers(blocks: &[DeliveryBlock]) -> Vec<u32> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap().parse().unwrap();
+    let messages = blocks.iter().flat_map(|block| &block.messages);
+    messages.map(|stored| text(&stored.message.as_ref().unwrap().data)).collect()
+}
+
+fn ack_deliveries(ranges: &[(u64, u64)]) -> StreamingPullRequest {
+    let ranges = ranges.iter().map(|(first, last)| DeliveryRange { first: *first, last: *last });
+    StreamingPullRequest { ack_deliveries: ranges.collect(), ..StreamingPullRequest::default() }
+}
+
+#[tokio::test]
+async fn deliveries_acknowledged_by_number_and_confirmed_stay_so_after_kill_minus_nine() {
+    let (fanfare, directory) = with_messages(500).await;
+    let opening_blocks = || StreamingPullRequest { blocks: true, ..opening(1_000) };
+    let (requests, mut answers) = stream(&mut subscriber(&fanfare).await, opening_blocks()).await.unwrap();
+    let delivered = blocks(&mut answers, 500).await;
+    assert_eq!(numbers(&delivered), (0..500).collect::<Vec<_>>());
+    requests.send(ack_deliveries(&[(1, 100), (201, 350)])).await.unwrap();
+    requests.send(ack_deliveries(&[(400, 400)])).await.unwrap();
+    let mut acked = Vec::new();
+    while acked.last() != Some(&(400, 400)) {
+        let confirmed = answers.message().await.unwrap().unwrap();
+        assert!(confirmed.range_results.is_empty());
+        acked.extend(confirmed.acked.iter().map(|range| (range.first, range.last)));
+    }
+    assert_eq!(acked, [(1, 100), (201, 350), (400, 400)]);
+    fanfare.kill();
+    let fanfare = Start::on(&directory.path().join("data")).ready().await;
+    let (_requests, mut answers) = stream(&mut subscriber(&fanfare).await, opening_blocks()).await.unwrap();
+    let again = blocks(&mut answers, 249).await;
+    let left = (0..500).filter(|number| !matches!(number, 0..100 | 200..350 | 399));
+    assert_eq!(numbers(&again), left.collect::<Vec<_>>());
+    assert!(again.iter().all(|block| block.delivery_attempt == 1 && !block.first_delivery));
+}
+
+#[tokio::test]
+async fn large_messages_come_whole_in_blocks() {
+    let (fanfare, _directory) = Fanfare::fresh().await;
+    client::topic_and_subscription(&fanfare, &json!({}));
+    let texts: Vec<_> = [1, 5_000, 20_000, 900_000, 3].map(|bytes| "7".repeat(bytes)).into();
+    let messages = texts.iter().map(|text| message(text.clone(), "")).collect();
+    publish(&mut publisher(&fanfare).await, messages).await.unwrap();
+    let opening = StreamingPullRequest { blocks: true, ..opening(1_000) };
+    let (_requests, mut answers) = stream(&mut subscriber(&fanfare).await, opening).await.unwrap();
+    let delivered = blocks(&mut answers, 5).await;
+    let stored = delivered.iter().flat_map(|block| &block.messages);
+    let data: Vec<_> = stored.map(|stored| stored.message.as_ref().unwrap().data.to_vec()).collect();
+    assert!(data == texts.into_iter().map(String::into_bytes).collect::<Vec<_>>());
 }

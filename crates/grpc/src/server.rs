@@ -25,6 +25,7 @@ use crate::{
     health::Reports,
     publisher::Publisher,
     push_service::{Admission, Workers},
+    streaming_pull::OwnBody,
     subscriber::Subscribers,
     subscriptions::Subscriptions,
     topics::Topics,
@@ -139,7 +140,10 @@ fn build(
     macro_rules! add {
         ($server:ident, $service:expr) => {
             // A compressed request would take many times the bytes it has before anyone can look at it: none is taken.
-            let service = $server::new($service).max_decoding_message_size(limit);
+            add!($server::new($service).max_decoding_message_size(limit));
+        };
+        ($whole:expr) => {
+            let service = $whole;
             served.push(name_of(&service));
             routes.add_service(service);
         };
@@ -147,7 +151,7 @@ fn build(
     add!(TopicServiceServer, Topics(broker.clone()));
     add!(PublisherServiceServer, publisher);
     add!(SubscriptionServiceServer, Subscriptions(broker.clone()));
-    add!(SubscriberServiceServer, subscribers);
+    add!(OwnBody(SubscriberServiceServer::new(subscribers).max_decoding_message_size(limit)));
     add!(PushServiceServer, workers);
     add!(AdminServiceServer, admin);
     routes

@@ -10,7 +10,7 @@ use crate::{
     answer, bounds, check,
     convert::{delivery, outcome, time},
     refusal::Refusal,
-    streaming_pull::{self, Deliveries},
+    streaming_pull::{self, NoAnswers},
 };
 
 /// Messages of a pull that does not say how many.
@@ -34,14 +34,14 @@ impl SubscriberService for Subscribers {
         answer("Pull", self.pull_some(request.into_inner()).await)
     }
 
-    type StreamingPullStream = Deliveries;
+    type StreamingPullStream = NoAnswers;
 
     async fn streaming_pull(
         &self,
         request: Request<Streaming<undecoded::StreamingPullRequest>>,
-    ) -> Result<Response<Deliveries>, Status> {
+    ) -> Result<Response<NoAnswers>, Status> {
         let requests = request.into_inner();
-        Ok(Response::new(streaming_pull::open(&self.broker, requests, self.settle_grace).await?))
+        streaming_pull::open(&self.broker, requests, self.settle_grace).await
     }
 
     async fn acknowledge(

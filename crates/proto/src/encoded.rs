@@ -12,8 +12,6 @@
 use bytes::Bytes;
 use prost_types::Timestamp;
 
-use crate::v1::{ExtendResult, SettleResult};
-
 /// [`crate::v1::ReceivedMessage`].
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ReceivedMessage {
@@ -49,23 +47,6 @@ pub struct PullResponse {
     /// Each under a lease.
     #[prost(message, repeated, tag = "1")]
     pub messages: Vec<ReceivedMessage>,
-}
-
-/// [`crate::v1::StreamingPullResponse`].
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct StreamingPullResponse {
-    /// Each under a lease.
-    #[prost(message, repeated, tag = "1")]
-    pub messages: Vec<ReceivedMessage>,
-    /// One for each of a request's `acks`.
-    #[prost(message, repeated, tag = "2")]
-    pub ack_results: Vec<SettleResult>,
-    /// One for each ack ID of a request's `nacks`.
-    #[prost(message, repeated, tag = "3")]
-    pub nack_results: Vec<SettleResult>,
-    /// One for each ack ID of a request's `extensions`.
-    #[prost(message, repeated, tag = "4")]
-    pub extend_results: Vec<ExtendResult>,
 }
 
 /// [`crate::push::v1::PushedMessage`].
@@ -151,30 +132,6 @@ mod tests {
     fn a_pull_answer_has_the_same_bytes_either_way() {
         let usual = v1::PullResponse { messages: vec![received(), received()] };
         let ours = PullResponse { messages: vec![encoded(received()), encoded(received())] };
-        assert_eq!(ours.encode_to_vec(), usual.encode_to_vec());
-    }
-
-    #[test]
-    fn a_streamed_answer_has_the_same_bytes_either_way() {
-        let settled = || v1::SettleResult { ack_id: "ack".into(), outcome: 2, detail: "why".into() };
-        let extended = || v1::ExtendResult {
-            ack_id: "ack".into(),
-            outcome: 1,
-            lease_deadline: Some(Timestamp { seconds: 5, nanos: 6 }),
-            ..v1::ExtendResult::default()
-        };
-        let usual = v1::StreamingPullResponse {
-            messages: vec![received()],
-            ack_results: vec![settled()],
-            nack_results: vec![settled(), settled()],
-            extend_results: vec![extended()],
-        };
-        let ours = StreamingPullResponse {
-            messages: vec![encoded(received())],
-            ack_results: vec![settled()],
-            nack_results: vec![settled(), settled()],
-            extend_results: vec![extended()],
-        };
         assert_eq!(ours.encode_to_vec(), usual.encode_to_vec());
     }
 

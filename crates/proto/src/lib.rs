@@ -1,5 +1,5 @@
 //! The generated code of `proto/`: messages, clients and servers of package `fanfare.v1`, and the descriptors for
-//! reflection. No logic.
+//! reflection. No logic but the texts of identifiers ([`ids`]).
 //!
 //! [`v1`] is what everyone uses. The [`server`] side is the broker's own: its answers hold stored messages as the bytes they
 //! are ([`encoded`]), and its requests are bytes until they have been looked at ([`undecoded`]).
@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod encoded;
+pub mod ids;
 pub mod undecoded;
 
 /// Package `fanfare.v1`. The documentation of each item is that of the .proto file.
