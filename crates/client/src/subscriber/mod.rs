@@ -26,12 +26,15 @@
 //! `leases` (what is held, when to extend it) and `settling` (what is settled and not confirmed) are pure, `book` joins them to what one stream
 //! is asked and answers, `session` is the task, `drain` its end, `transport` the stream. Handles post into the `outbox` and wait for nothing.
 
+mod block;
 mod book;
 mod builder;
 mod delivery;
 mod drain;
 mod error;
+mod fetched;
 mod leases;
+mod numbered;
 mod outbox;
 mod run;
 mod session;
@@ -39,6 +42,7 @@ mod settler;
 mod settling;
 mod stream;
 mod transport;
+mod wire;
 
 pub use builder::{OnShutdown, SubscriberBuilder};
 pub use delivery::{AckHandle, Delivery, Settled};
