@@ -175,7 +175,7 @@ fn ack_ids(bytes: &[u8]) -> Result<usize, Fault> {
     Ok(count * TEXT)
 }
 
-/// `acks`, tag 5, and the `ack_ids`, tag 1, of `nacks` and `extensions`, tags 6 and 7.
+/// `acks`, tag 5, the `ack_ids`, tag 1, of `nacks` and `extensions`, tags 6 and 7, and `ack_deliveries`, tag 9.
 fn settlements(bytes: &[u8]) -> Result<usize, Fault> {
     let acks = number_of(bytes, 5)?;
     let (nacks, nacked) = number_within(bytes, 6, 1)?;
@@ -187,7 +187,9 @@ fn settlements(bytes: &[u8]) -> Result<usize, Fault> {
     }
     check::length("nacks", nacks, 0..=limits::ACK_IDS)?;
     check::length("extensions", extensions, 0..=limits::ACK_IDS)?;
-    Ok((total + 2 * (nacks + extensions)) * TEXT)
+    let ranges = number_of(bytes, 9)?;
+    check::length("ack_deliveries", ranges, 0..=limits::STREAM_ACK_RANGES)?;
+    Ok((total + 2 * (nacks + extensions) + ranges) * TEXT)
 }
 
 /// How many fields there are with the last tag of the path, in all those with the tags before it.

@@ -71,6 +71,11 @@ where
     Ok(if value == T::default() { default } else { value })
 }
 
+/// A number that is counted from one.
+pub(crate) fn numbered(path: impl fmt::Display, number: u64) -> Result<(), Refusal> {
+    if number == 0 { Err(Refusal::field(path, "is 0, must be 1 or more")) } else { Ok(()) }
+}
+
 /// A list's length.
 pub(crate) fn length(
     path: impl fmt::Display,

@@ -12,7 +12,7 @@
 use bytes::Bytes;
 use prost_types::Timestamp;
 
-use crate::v1::{ExtendResult, SettleResult};
+use crate::v1::{DeliveryRange, ExtendResult, RangeResult, SettleResult};
 
 /// [`crate::v1::ReceivedMessage`].
 #[derive(Clone, PartialEq, prost::Message)]
@@ -66,6 +66,15 @@ pub struct StreamingPullResponse {
     /// One for each ack ID of a request's `extensions`.
     #[prost(message, repeated, tag = "4")]
     pub extend_results: Vec<ExtendResult>,
+    /// Each under a lease.
+    #[prost(message, repeated, tag = "5")]
+    pub blocks: Vec<crate::v1::DeliveryBlock>,
+    /// Acknowledged durably.
+    #[prost(message, repeated, tag = "6")]
+    pub acked: Vec<DeliveryRange>,
+    /// Not acknowledged.
+    #[prost(message, repeated, tag = "7")]
+    pub range_results: Vec<RangeResult>,
 }
 
 /// [`crate::push::v1::PushedMessage`].

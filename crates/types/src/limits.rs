@@ -227,6 +227,10 @@ pub const CONSUMERS_PER_SUBSCRIPTION: usize = 1_000;
 pub const ACK_IDS: usize = 10_000;
 /// Most messages that one stream may ask to have outstanding.
 pub const STREAM_OUTSTANDING_MESSAGES: usize = 100_000;
+/// Ranges of deliveries that one request of a stream acknowledges,
+pub const STREAM_ACK_RANGES: usize = 1_000;
+/// and the deliveries in all of them.
+pub const STREAM_ACK_DELIVERIES: usize = 100_000;
 /// Most bytes that one stream may ask to have outstanding.
 pub const STREAM_OUTSTANDING_BYTES: usize = 256 * MIB;
 

@@ -32,6 +32,12 @@ pub(crate) fn extended(
         .collect()
 }
 
+/// Why deliveries were refused.
+pub(crate) fn range(deliveries: v1::DeliveryRange, why: LeaseError) -> v1::RangeResult {
+    let (outcome, detail) = split(Some(why));
+    v1::RangeResult { deliveries: Some(deliveries), outcome: outcome.into(), detail }
+}
+
 fn split(error: Option<LeaseError>) -> (v1::LeaseOutcome, String) {
     let Some(error) = error else { return (v1::LeaseOutcome::Ok, String::new()) };
     let outcome = match error {

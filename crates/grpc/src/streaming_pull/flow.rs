@@ -1,46 +1,119 @@
-//! Flow control: what one stream has outstanding. Pure; time comes in as an argument.
+//! Flow control: what one stream has outstanding, under the numbers of its deliveries. Pure; time comes in as an argument.
 //!
 //! A message counts from its delivery until the stream settles it or its lease ends. What is settled elsewhere (a unary
 //! call, another stream) is not seen here and counts until the lease ends.
+//!
+//! # Invariants
+//!
+//! - Deliveries are numbered from 1 in the order of their leases, which the queue numbers upwards: so a number and a lease are both
+//!   found by halving.
+//! - What comes together is kept together ([`Segment`]): next to nothing is done for one message.
+//! - A stream with numbers keeps those whose lease has ended, since their acknowledgement may still come and only the broker knows what
+//!   it is worth.
+//!
+//! # Limits
+//!
+//! - [`KEPT_ENDED`] deliveries whose lease has ended; the oldest are forgotten before that, and count as expired.
+//! - [`KEPT`] deliveries in all segments: some that are held for long keep those that came with them. Past it nothing is delivered.
 
-use std::collections::HashMap;
+use std::{
+    collections::VecDeque,
+    ops::{Range, RangeInclusive},
+};
 
-use broker::{Ask, Delivery};
-use types::{AckId, Timestamp};
+use broker::{Ask, Delivery, DeliveryBlock, LeaseError, LeaseRef};
+use types::{AckId, LeaseId, SubscriptionUid, Timestamp, limits};
 
-use super::{FRAME_BYTES, FRAME_MESSAGES};
+use super::{
+    FRAME_BYTES, FRAME_MESSAGES,
+    segment::{Segment, State, Totals},
+};
+
+/// See the module.
+const KEPT_ENDED: usize = limits::STREAM_OUTSTANDING_MESSAGES;
+/// See the module.
+const KEPT: usize = 10 * limits::STREAM_OUTSTANDING_MESSAGES;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Outstanding {
     max_messages: usize,
     max_bytes: u64,
-    bytes: u64,
-    leases: HashMap<AckId, Lease>,
+    /// What becomes of a delivery whose lease has ended.
+    after_end: State,
+    totals: Totals,
+    /// Ascending, without gaps but for what is over.
+    segments: VecDeque<Segment>,
+    /// The number of the next delivery.
+    next: u64,
+    /// Up to that number deliveries may have been forgotten that were not settled.
+    forgotten: u64,
     /// No lease ends before: a lower bound, so that settling one costs no search for the next.
     earliest: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Lease {
-    bytes: u64,
-    deadline: Timestamp,
+/// Numbers that a client acknowledges, and what they are worth.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Claims {
+    pub(crate) leases: Vec<LeaseRef>,
+    /// Of `leases`, in their order.
+    pub(crate) numbers: Vec<RangeInclusive<u64>>,
+    pub(crate) refused: Vec<(RangeInclusive<u64>, LeaseError)>,
+}
+
+impl Claims {
+    /// Adds a number that follows or does not.
+    fn add(&mut self, number: u64) {
+        match self.numbers.last_mut() {
+            Some(run) if *run.end() + 1 == number => *run = *run.start()..=number,
+            _ => self.numbers.push(number..=number),
+        }
+    }
+
+    fn refuse(&mut self, numbers: RangeInclusive<u64>, why: LeaseError) {
+        push_refused(&mut self.refused, numbers, why);
+    }
+}
+
+/// Adds it, to the last one if it follows.
+pub(crate) fn push_refused(
+    refused: &mut Vec<(RangeInclusive<u64>, LeaseError)>,
+    numbers: RangeInclusive<u64>,
+    why: LeaseError,
+) {
+    match refused.last_mut() {
+        Some((last, error)) if *error == why && *last.end() + 1 == *numbers.start() => {
+            *last = *last.start()..=*numbers.end();
+        }
+        _ => refused.push((numbers, why)),
+    }
 }
 
 impl Outstanding {
-    pub(crate) fn new(max_messages: usize, max_bytes: u64) -> Self {
-        Self { max_messages, max_bytes, bytes: 0, leases: HashMap::new(), earliest: Timestamp::MAX }
+    /// With numbers the client can acknowledge by them.
+    pub(crate) fn new(max_messages: usize, max_bytes: u64, with_numbers: bool) -> Self {
+        Self {
+            max_messages,
+            max_bytes,
+            after_end: if with_numbers { State::Ended } else { State::Gone },
+            totals: Totals::default(),
+            segments: VecDeque::new(),
+            next: 1,
+            forgotten: 0,
+            earliest: Timestamp::MAX,
+        }
     }
 
     /// What the next frame may hold; none when there is no room.
     pub(crate) fn room(&self) -> Option<Ask> {
-        let messages = self.max_messages.saturating_sub(self.leases.len()).min(FRAME_MESSAGES);
-        let bytes = self.max_bytes.saturating_sub(self.bytes).min(FRAME_BYTES);
-        (messages > 0 && bytes > 0).then_some(Ask { max_messages: messages, max_bytes: bytes })
+        let messages = self.max_messages.saturating_sub(self.totals.held).min(FRAME_MESSAGES);
+        let bytes = self.max_bytes.saturating_sub(self.totals.bytes).min(FRAME_BYTES);
+        let has_room = messages > 0 && bytes > 0 && self.totals.entries < KEPT;
+        has_room.then_some(Ask { max_messages: messages, max_bytes: bytes })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.leases.is_empty()
+        self.totals.held == 0
     }
 
     /// A time before which no lease ends.
@@ -48,102 +121,182 @@ impl Outstanding {
         self.earliest
     }
 
-    pub(crate) fn delivered(&mut self, deliveries: &[Delivery]) {
-        for delivery in deliveries {
-            let lease = Lease { bytes: delivery.payload.len() as u64, deadline: delivery.deadline };
-            self.earliest = self.earliest.min(lease.deadline);
-            self.bytes += lease.bytes;
-            self.leases.insert(delivery.ack_id, lease);
+    /// The number of the last delivery; 0 before the first.
+    pub(crate) fn last(&self) -> u64 {
+        self.next - 1
+    }
+
+    /// Returns their numbers.
+    pub(crate) fn delivered(&mut self, deliveries: &[Delivery]) -> Range<u64> {
+        let start = self.next;
+        let together = |one: &Delivery, next: &Delivery| {
+            one.deadline == next.deadline && one.ack_id.lease.0 + 1 == next.ack_id.lease.0
+        };
+        for run in deliveries.chunk_by(together) {
+            let bytes = |delivery: &Delivery| u32::try_from(delivery.payload.len()).unwrap_or(u32::MAX);
+            let messages = run.iter().map(|delivery| (delivery.message_id.sequence, bytes(delivery)));
+            self.push(run[0].ack_id.lease, run[0].deadline, messages);
         }
+        start..self.next
+    }
+
+    /// Returns their numbers, and takes out of the blocks which messages they have.
+    pub(crate) fn delivered_blocks(&mut self, blocks: &mut [DeliveryBlock]) -> Range<u64> {
+        let start = self.next;
+        for block in blocks {
+            self.push(block.first_lease, block.deadline, std::mem::take(&mut block.messages));
+        }
+        start..self.next
+    }
+
+    fn push(&mut self, lease: LeaseId, deadline: Timestamp, messages: impl IntoIterator<Item = (u64, u32)>) {
+        debug_assert!(self.segments.back().is_none_or(|last| last.last_lease() < lease), "leases ascend");
+        let segment = Segment::new(self.next, lease, deadline, messages, &mut self.totals);
+        if segment.len() == 0 {
+            return;
+        }
+        self.earliest = self.earliest.min(deadline);
+        self.next = segment.last() + 1;
+        self.segments.push_back(segment);
     }
 
     /// Settled, or refused, which means that the lease is gone as well.
     pub(crate) fn settled(&mut self, id: &AckId) {
-        if let Some(lease) = self.leases.remove(id) {
-            self.bytes -= lease.bytes;
+        if let Some((index, number)) = self.find(id) {
+            self.segments[index].set(number, State::Gone, &mut self.totals);
+            self.drop_if_over(index);
         }
     }
 
     pub(crate) fn extended(&mut self, id: &AckId, deadline: Timestamp) {
-        if let Some(lease) = self.leases.get_mut(id) {
-            lease.deadline = deadline;
-            self.earliest = self.earliest.min(deadline);
+        let Some((index, number)) = self.find(id) else { return };
+        let segment = &mut self.segments[index];
+        if segment.state(number) == State::Gone {
+            return;
         }
+        segment.set(number, State::Held, &mut self.totals);
+        segment.extend(number, deadline);
+        self.earliest = self.earliest.min(deadline);
     }
 
-    /// Forgets leases that have ended.
+    /// Notes leases that have ended: they count no more.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         if now < self.earliest {
             return;
         }
-        self.leases.retain(|_, lease| lease.deadline > now);
-        self.bytes = self.leases.values().map(|lease| lease.bytes).sum();
-        self.earliest = self.leases.values().map(|lease| lease.deadline).min().unwrap_or(Timestamp::MAX);
+        for segment in self.segments.iter_mut().filter(|segment| segment.earliest <= now) {
+            segment.expire(now, self.after_end, &mut self.totals);
+        }
+        self.forget();
+        self.earliest = self.segments.iter().map(|segment| segment.earliest).min().unwrap_or(Timestamp::MAX);
+    }
+
+    /// Claims deliveries by their numbers, which were given out. They are settled then, unless [`Self::refused`] says otherwise.
+    pub(crate) fn claim(&mut self, numbers: RangeInclusive<u64>, claims: &mut Claims) {
+        let (mut number, last) = numbers.into_inner();
+        while number <= last {
+            let index = self.segments.partition_point(|segment| segment.last() < number);
+            let Some(segment) = self.segments.get_mut(index).filter(|segment| segment.first <= last) else {
+                return self.gone(number..=last, claims);
+            };
+            if number < segment.first {
+                let first = segment.first;
+                self.gone(number..=first - 1, claims);
+                number = first;
+                continue;
+            }
+            let end = last.min(segment.last());
+            let mut leases = std::mem::take(&mut claims.leases);
+            segment.claim(number..=end, &mut self.totals, &mut leases, |number, is_there| {
+                if is_there {
+                    claims.add(number);
+                } else {
+                    claims.refuse(number..=number, LeaseError::AlreadySettled);
+                }
+            });
+            claims.leases = leases;
+            number = end + 1;
+        }
+    }
+
+    /// Numbers of which nothing is known any more.
+    fn gone(&self, numbers: RangeInclusive<u64>, claims: &mut Claims) {
+        let (first, last) = numbers.into_inner();
+        if first <= self.forgotten {
+            claims.refuse(first..=last.min(self.forgotten), LeaseError::Expired);
+        }
+        let first = first.max(self.forgotten + 1);
+        if first <= last {
+            claims.refuse(first..=last, LeaseError::AlreadySettled);
+        }
+    }
+
+    /// A claimed delivery was not settled after all.
+    pub(crate) fn refused(&mut self, number: u64) {
+        if let Some(index) = self.segment_of(number) {
+            self.segments[index].set(number, self.after_end, &mut self.totals);
+        }
+    }
+
+    /// Drops what of these is over.
+    pub(crate) fn tidy(&mut self, numbers: &RangeInclusive<u64>) {
+        let mut index = self.segments.partition_point(|segment| segment.last() < *numbers.start());
+        while self.segments.get(index).is_some_and(|segment| segment.first <= *numbers.end()) {
+            index += usize::from(!self.drop_if_over(index));
+        }
+    }
+
+    /// The leases of what is still held of these numbers, which are not outstanding any more.
+    pub(crate) fn give_back(&mut self, numbers: Range<u64>, uid: SubscriptionUid) -> Vec<AckId> {
+        let mut ids = Vec::new();
+        for number in numbers {
+            let Some(index) = self.segment_of(number) else { continue };
+            let segment = &mut self.segments[index];
+            if segment.state(number) == State::Held {
+                let LeaseRef { sequence, lease } = segment.lease(number);
+                ids.push(AckId { subscription: uid, sequence, lease });
+                segment.set(number, State::Gone, &mut self.totals);
+            }
+        }
+        ids
+    }
+
+    fn find(&self, id: &AckId) -> Option<(usize, u64)> {
+        let index = self.segments.partition_point(|segment| segment.last_lease() < id.lease);
+        let number = self.segments.get(index)?.number_of(id.lease)?;
+        Some((index, number))
+    }
+
+    fn segment_of(&self, number: u64) -> Option<usize> {
+        let index = self.segments.partition_point(|segment| segment.last() < number);
+        self.segments.get(index).is_some_and(|segment| segment.first <= number).then_some(index)
+    }
+
+    fn drop_if_over(&mut self, index: usize) -> bool {
+        let is_over = self.segments[index].is_over();
+        if is_over {
+            self.totals.entries -= self.segments[index].len();
+            self.segments.remove(index);
+        }
+        is_over
+    }
+
+    /// Forgets the oldest that have ended, where there are too many, and drops what is over.
+    fn forget(&mut self) {
+        let totals = &mut self.totals;
+        for segment in &mut self.segments {
+            let too_many = totals.ended > KEPT_ENDED || totals.entries >= KEPT;
+            if too_many && segment.ended > 0 {
+                segment.forget_ended(totals);
+                self.forgotten = segment.last();
+            }
+            if segment.is_over() {
+                totals.entries -= segment.len();
+            }
+        }
+        self.segments.retain(|segment| !segment.is_over());
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-    use types::{LeaseId, LogId, MessageId, SubscriptionUid};
-
-    use super::*;
-
-    fn delivery(sequence: u64, bytes: usize, deadline: u64) -> Delivery {
-        Delivery {
-            ack_id: AckId { subscription: SubscriptionUid(1), sequence, lease: LeaseId(sequence) },
-            message_id: MessageId { log: LogId(1), sequence },
-            published_at: Timestamp::EPOCH,
-            deadline: Timestamp::from_millis(deadline),
-            attempt: 1,
-            first_delivery: true,
-            payload: Bytes::from(vec![0; bytes]),
-        }
-    }
-
-    fn messages(outstanding: &Outstanding) -> Option<usize> {
-        outstanding.room().map(|ask| ask.max_messages)
-    }
-
-    #[test]
-    fn there_is_room_until_the_messages_are_outstanding_and_again_when_one_is_settled() {
-        let mut outstanding = Outstanding::new(2, 1_000);
-        let deliveries = [delivery(1, 10, 100), delivery(2, 10, 100)];
-        outstanding.delivered(&deliveries);
-        assert_eq!(outstanding.room(), None);
-        outstanding.settled(&deliveries[0].ack_id);
-        outstanding.settled(&deliveries[0].ack_id);
-        assert_eq!(outstanding.room(), Some(Ask { max_messages: 1, max_bytes: 990 }));
-    }
-
-    #[test]
-    fn one_message_may_go_past_the_byte_limit_and_then_there_is_no_room() {
-        let mut outstanding = Outstanding::new(100, 1_000);
-        let large = delivery(1, 5_000, 100);
-        outstanding.delivered(std::slice::from_ref(&large));
-        assert_eq!(outstanding.room(), None);
-        outstanding.settled(&large.ack_id);
-        assert_eq!(messages(&outstanding), Some(100));
-    }
-
-    #[test]
-    fn a_lease_that_ends_makes_room_and_an_extended_one_does_not() {
-        let mut outstanding = Outstanding::new(2, 1_000);
-        let deliveries = [delivery(1, 10, 100), delivery(2, 10, 100)];
-        outstanding.delivered(&deliveries);
-        outstanding.extended(&deliveries[1].ack_id, Timestamp::from_millis(500));
-        outstanding.expire(Timestamp::from_millis(99));
-        assert_eq!(messages(&outstanding), None);
-        outstanding.expire(Timestamp::from_millis(100));
-        assert_eq!(outstanding.room(), Some(Ask { max_messages: 1, max_bytes: 990 }));
-        assert_eq!(outstanding.earliest_end(), Timestamp::from_millis(500));
-        outstanding.expire(Timestamp::from_millis(500));
-        assert!(outstanding.is_empty());
-    }
-
-    #[test]
-    fn one_frame_is_bounded_whatever_the_client_asks_for() {
-        let outstanding = Outstanding::new(100_000, 256 << 20);
-        assert_eq!(outstanding.room(), Some(Ask { max_messages: FRAME_MESSAGES, max_bytes: FRAME_BYTES }));
-    }
-}
+mod tests;

@@ -8,26 +8,41 @@
 
 use std::{future, sync::Arc};
 
-use broker::{Ask, ConsumeError, Consumer, Delivery};
+use broker::{Ask, ConsumeError, Consumer, Delivery, DeliveryBlock};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{Mutex, mpsc};
-use types::AckId;
+use types::{AckId, LogId};
 
 use super::outbound::Frame;
 
 /// What comes of it; nothing if the client is gone.
-pub(crate) type Leased = Option<Result<Vec<Delivery>, ConsumeError>>;
+pub(crate) type Leased = Option<Result<Batch, ConsumeError>>;
+
+/// Deliveries that were leased together.
+#[derive(Debug)]
+pub(crate) enum Batch {
+    Messages(Vec<Delivery>),
+    Blocks(Vec<DeliveryBlock>),
+}
 
 /// A consumer and what it is doing.
 pub(crate) struct Leasing {
     /// Locked by `running` while there is one.
     consumer: Arc<Mutex<Consumer>>,
+    blocks: bool,
+    log: LogId,
     running: Option<BoxFuture<'static, Leased>>,
 }
 
 impl Leasing {
-    pub(crate) fn new(consumer: Consumer) -> Self {
-        Self { consumer: Arc::new(Mutex::new(consumer)), running: None }
+    /// Leases in blocks, or message by message.
+    pub(crate) fn new(consumer: Consumer, blocks: bool) -> Self {
+        Self { log: consumer.log(), consumer: Arc::new(Mutex::new(consumer)), blocks, running: None }
+    }
+
+    /// The log of the topic.
+    pub(crate) fn log(&self) -> LogId {
+        self.log
     }
 
     /// Goes on with the lease that has begun, else begins one if there is room. Dropping the call loses nothing.
@@ -36,7 +51,7 @@ impl Leasing {
             let Some(ask) = room else { return future::pending().await };
             // Not a part of the future that is kept: a place that is given to one that nobody polls is lost to all others.
             frames.reserve().await.ok().map(drop)?;
-            self.running = Some(lease(self.consumer.clone(), ask).boxed());
+            self.running = Some(lease(self.consumer.clone(), ask, self.blocks).boxed());
         }
         let Some(running) = self.running.as_mut() else { return future::pending().await };
         let leased = running.await;
@@ -56,8 +71,12 @@ impl Leasing {
     }
 }
 
-async fn lease(consumer: Arc<Mutex<Consumer>>, ask: Ask) -> Leased {
-    Some(consumer.lock().await.next(ask).await)
+async fn lease(consumer: Arc<Mutex<Consumer>>, ask: Ask, blocks: bool) -> Leased {
+    let mut consumer = consumer.lock().await;
+    Some(match blocks {
+        true => consumer.next_blocks(ask).await.map(Batch::Blocks),
+        false => consumer.next(ask).await.map(Batch::Messages),
+    })
 }
 
 #[cfg(test)]
@@ -81,7 +100,14 @@ mod tests {
         let settings = SubscriptionSettings::default();
         broker.create_subscription(name, &topic, settings, broker::StartPosition::Latest).await.unwrap();
         let consumer = broker.subscriber(&"s".parse().unwrap()).unwrap().consumer().unwrap();
-        (broker, Leasing::new(consumer))
+        (broker, Leasing::new(consumer, false))
+    }
+
+    fn messages(leased: Leased) -> Vec<Delivery> {
+        match leased.unwrap().unwrap() {
+            Batch::Messages(deliveries) => deliveries,
+            Batch::Blocks(_) => panic!("not asked for"),
+        }
     }
 
     async fn publish(broker: &Broker) {
@@ -100,7 +126,7 @@ mod tests {
         }
         assert!(sender.frames.try_reserve().is_ok(), "a confirmation can be sent meanwhile");
         publish(&broker).await;
-        assert_eq!(leasing.next(&sender.frames, None).await.unwrap().unwrap().len(), 1);
+        assert_eq!(messages(leasing.next(&sender.frames, None).await).len(), 1);
         assert!(leasing.running.is_none());
     }
 
@@ -109,10 +135,10 @@ mod tests {
         let (broker, mut leasing) = leasing().await;
         let (sender, _deliveries) = outbound::channel();
         publish(&broker).await;
-        let first = leasing.next(&sender.frames, TWO).await.unwrap().unwrap();
+        let first = messages(leasing.next(&sender.frames, TWO).await);
         assert!(leasing.next(&sender.frames, TWO).now_or_never().is_none());
         leasing.release(&[first[0].ack_id]).await;
-        let again = leasing.next(&sender.frames, TWO).await.unwrap().unwrap();
+        let again = messages(leasing.next(&sender.frames, TWO).await);
         assert_eq!((again[0].message_id, again[0].attempt), (first[0].message_id, 1));
     }
 
@@ -135,6 +161,6 @@ mod tests {
         assert!(leasing.next(&sender.frames, TWO).now_or_never().is_none());
         assert_eq!(broker.subscription_stats(&"s".parse().unwrap()).await.unwrap().counts.leased, 0);
         drop(place);
-        assert_eq!(leasing.next(&sender.frames, TWO).await.unwrap().unwrap().len(), 1);
+        assert_eq!(messages(leasing.next(&sender.frames, TWO).await).len(), 1);
     }
 }

@@ -20,7 +20,9 @@ mod incoming;
 mod leasing;
 mod opening;
 mod outbound;
+mod ranges;
 mod requests;
+mod segment;
 mod session;
 
 use std::time::Duration;

@@ -18,6 +18,8 @@ pub(crate) struct Opening {
     /// Whose ack IDs the stream takes.
     pub(crate) uid: SubscriptionUid,
     pub(crate) outstanding: Outstanding,
+    /// Whether it delivers in blocks, and takes the numbers of deliveries.
+    pub(crate) blocks: bool,
     pub(crate) confirm: bool,
     /// A first request may settle too: a client that comes back acknowledges what it held.
     pub(crate) settlements: Settlements,
@@ -31,12 +33,12 @@ impl Opening {
         let first = bounds::open(check::present("subscription", first)?)?;
         let name = check::subscription("subscription", &first.subscription)?;
         let outstanding = outstanding(&first)?;
-        let confirm = first.confirm;
+        let (confirm, blocks) = (first.confirm, first.blocks);
         let subscriber = broker.subscriber(&name)?;
         let uid = subscriber.uid();
-        let settlements = Settlements::read(first, uid)?;
+        let settlements = Settlements::read(first, uid, blocks.then_some(0))?;
         let consumer = subscriber.consumer()?;
-        Ok(Self { subscriber, consumer, uid, outstanding, confirm, settlements })
+        Ok(Self { subscriber, consumer, uid, outstanding, blocks, confirm, settlements })
     }
 }
 
@@ -54,5 +56,5 @@ fn outstanding(first: &v1::StreamingPullRequest) -> Result<Outstanding, Refusal>
         OUTSTANDING_BYTES,
         limits::STREAM_OUTSTANDING_BYTES as u64,
     )?;
-    Ok(Outstanding::new(messages, bytes))
+    Ok(Outstanding::new(messages, bytes, first.blocks))
 }

@@ -1,6 +1,6 @@
 use std::{
+    ops::Range,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -11,7 +11,6 @@ use tokio::sync::{
     oneshot,
 };
 use tonic::Status;
-use types::AckId;
 
 /// Frames between the stream's task and the transport.
 const FRAMES: usize = 1;
@@ -20,7 +19,8 @@ const FRAMES: usize = 1;
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) response: StreamingPullResponse,
-    pub(crate) leases: Arc<[AckId]>,
+    /// The numbers of its deliveries.
+    pub(crate) numbers: Range<u64>,
 }
 
 /// The task's end.
@@ -28,28 +28,28 @@ pub(crate) struct Frame {
 pub(crate) struct Sender {
     pub(crate) frames: mpsc::Sender<Frame>,
     end: oneshot::Sender<Status>,
-    unsent: oneshot::Receiver<Vec<AckId>>,
+    unsent: oneshot::Receiver<Vec<Range<u64>>>,
 }
 
 impl Sender {
     /// Sends a frame once there is a place for it. If the client is gone: the leases that it never gets.
-    pub(crate) async fn send(&self, frame: Frame) -> Result<(), Arc<[AckId]>> {
+    pub(crate) async fn send(&self, frame: Frame) -> Result<(), Range<u64>> {
         match self.frames.reserve().await {
             Ok(place) => self.put(place, frame),
-            Err(_) => Err(frame.leases),
+            Err(_) => Err(frame.numbers),
         }
     }
 
     /// The client may go while the place is ours; then nobody looks at the frame any more.
-    fn put(&self, place: Permit<'_, Frame>, frame: Frame) -> Result<(), Arc<[AckId]>> {
-        let leases = frame.leases.clone();
+    fn put(&self, place: Permit<'_, Frame>, frame: Frame) -> Result<(), Range<u64>> {
+        let numbers = frame.numbers.clone();
         place.send(frame);
-        if self.frames.is_closed() { Err(leases) } else { Ok(()) }
+        if self.frames.is_closed() { Err(numbers) } else { Ok(()) }
     }
 
     /// Ends the stream after the frame that is on its way: with this status, or OK. Returns once the transport has
     /// taken all, or the client is gone; then with the leases of the frame that it never got.
-    pub(crate) async fn finish(self, status: Option<Status>) -> Vec<AckId> {
+    pub(crate) async fn finish(self, status: Option<Status>) -> Vec<Range<u64>> {
         if let Some(status) = status {
             // A client that is gone needs none.
             _ = self.end.send(status);
@@ -66,7 +66,7 @@ impl Sender {
 pub(crate) struct Deliveries {
     frames: mpsc::Receiver<Frame>,
     end: Option<oneshot::Receiver<Status>>,
-    unsent: Option<oneshot::Sender<Vec<AckId>>>,
+    unsent: Option<oneshot::Sender<Vec<Range<u64>>>>,
 }
 
 pub(crate) fn channel() -> (Sender, Deliveries) {
@@ -102,13 +102,13 @@ impl Deliveries {
 impl Drop for Deliveries {
     fn drop(&mut self) {
         self.frames.close();
-        let mut leases = Vec::new();
+        let mut numbers = Vec::new();
         while let Ok(frame) = self.frames.try_recv() {
-            leases.extend_from_slice(&frame.leases);
+            numbers.push(frame.numbers);
         }
         if let Some(unsent) = self.unsent.take() {
             // The task may have ended already.
-            _ = unsent.send(leases);
+            _ = unsent.send(numbers);
         }
     }
 }
@@ -116,13 +116,11 @@ impl Drop for Deliveries {
 #[cfg(test)]
 mod tests {
     use futures_util::StreamExt as _;
-    use types::{LeaseId, SubscriptionUid};
 
     use super::*;
 
-    fn frame(sequence: u64) -> Frame {
-        let lease = AckId { subscription: SubscriptionUid(1), sequence, lease: LeaseId(1) };
-        Frame { response: StreamingPullResponse::default(), leases: [lease].into() }
+    fn frame(number: u64) -> Frame {
+        Frame { response: StreamingPullResponse::default(), numbers: number..number + 1 }
     }
 
     #[tokio::test]
@@ -131,8 +129,7 @@ mod tests {
         sender.frames.send(frame(5)).await.unwrap();
         drop(deliveries);
         assert!(sender.frames.is_closed());
-        let unsent: Vec<_> = sender.finish(None).await.into_iter().map(|lease| lease.sequence).collect();
-        assert_eq!(unsent, [5]);
+        assert_eq!(sender.finish(None).await, [5..6]);
     }
 
     #[tokio::test]
@@ -140,8 +137,8 @@ mod tests {
         let (sender, deliveries) = channel();
         let place = sender.frames.reserve().await.unwrap();
         drop(deliveries);
-        assert_eq!(sender.put(place, frame(5)).unwrap_err()[0].sequence, 5);
-        assert_eq!(sender.send(frame(6)).await.unwrap_err()[0].sequence, 6);
+        assert_eq!(sender.put(place, frame(5)).unwrap_err(), 5..6);
+        assert_eq!(sender.send(frame(6)).await.unwrap_err(), 6..7);
     }
 
     #[tokio::test]

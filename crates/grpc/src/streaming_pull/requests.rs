@@ -4,7 +4,10 @@ use broker::{LeaseError, SettleError, Settling, Subscriber};
 use fanfare_proto::{encoded, v1};
 use types::{AckId, SubscriptionUid, Timestamp, limits};
 
-use super::flow::Outstanding;
+use super::{
+    flow::Outstanding,
+    ranges::{self, Acked, Numbers},
+};
 use crate::{
     check,
     convert::outcome,
@@ -22,6 +25,8 @@ pub(crate) struct Settlements {
     extensions: Claims,
     /// Which of `extensions` get which length; none is the subscription's own.
     lengths: Vec<(Range<usize>, Option<Duration>)>,
+    /// Deliveries to acknowledge.
+    ranges: Vec<Numbers>,
 }
 
 #[derive(Debug, Default)]
@@ -31,9 +36,14 @@ struct Claims {
 }
 
 impl Settlements {
-    /// Settlements of the first request.
-    pub(crate) fn read(request: v1::StreamingPullRequest, uid: SubscriptionUid) -> Result<Self, Refusal> {
-        let mut settlements = Self::default();
+    /// Settlements of the first request. `delivered`: the number of the last delivery, if the stream has numbers.
+    pub(crate) fn read(
+        request: v1::StreamingPullRequest,
+        uid: SubscriptionUid,
+        delivered: Option<u64>,
+    ) -> Result<Self, Refusal> {
+        let ranges = ranges::read(&request.ack_deliveries, delivered)?;
+        let mut settlements = Self { ranges, ..Self::default() };
         settlements.acks.add("acks", request.acks, uid)?;
         for (index, nack) in request.nacks.into_iter().enumerate() {
             settlements
@@ -52,16 +62,18 @@ impl Settlements {
     pub(crate) fn read_later(
         request: v1::StreamingPullRequest,
         uid: SubscriptionUid,
+        delivered: Option<u64>,
     ) -> Result<Self, Refusal> {
         let only_first = [
             ("subscription", !request.subscription.is_empty()),
             ("max_outstanding_messages", request.max_outstanding_messages != 0),
             ("max_outstanding_bytes", request.max_outstanding_bytes != 0),
             ("confirm", request.confirm),
+            ("blocks", request.blocks),
         ];
         match only_first.into_iter().find(|(_, set)| *set) {
             Some((field, _)) => Err(Refusal::field(field, "belongs in the first request of the stream only")),
-            None => Self::read(request, uid),
+            None => Self::read(request, uid, delivered),
         }
     }
 
@@ -82,10 +94,16 @@ impl Settlements {
             ours.ids.append(&mut theirs.ids);
         }
         self.delays.append(&mut next.delays);
+        self.ranges.append(&mut next.ranges);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.acks.ids.is_empty() && self.nacks.ids.is_empty() && self.extensions.ids.is_empty()
+        !self.has_ids() && self.ranges.is_empty()
+    }
+
+    /// Whether it has ack IDs, whose results belong to one request. (Ranges say themselves whose they are.)
+    pub(crate) fn has_ids(&self) -> bool {
+        !(self.acks.ids.is_empty() && self.nacks.ids.is_empty() && self.extensions.ids.is_empty())
     }
 
     fn add_nack(&mut self, nack: v1::StreamNack, uid: SubscriptionUid) -> Result<(), Refusal> {
@@ -125,10 +143,12 @@ impl Settlements {
                 Err(_) => outstanding.settled(id),
             }
         }
+        let ranges = ranges::settle(self.ranges, subscriber, outstanding).await?;
         Ok(Confirmation {
             acks: (self.acks.texts, acks),
             nacks: (self.nacks.texts, nacks),
             extensions: outcome::extended(self.extensions.texts, &extended),
+            ranges,
         })
     }
 }
@@ -167,15 +187,19 @@ pub(crate) struct Confirmation {
     acks: (Vec<String>, Option<Settling>),
     nacks: (Vec<String>, Option<Settling>),
     extensions: Vec<v1::ExtendResult>,
+    ranges: Acked,
 }
 
 impl Confirmation {
     pub(crate) async fn durable(self) -> Result<encoded::StreamingPullResponse, SettleError> {
+        let (acked, range_results) = self.ranges.durable().await?;
         Ok(encoded::StreamingPullResponse {
-            messages: Vec::new(),
+            acked,
+            range_results,
             ack_results: results(self.acks).await?,
             nack_results: results(self.nacks).await?,
             extend_results: self.extensions,
+            ..Default::default()
         })
     }
 }
@@ -202,7 +226,7 @@ mod tests {
     }
 
     fn field(request: v1::StreamingPullRequest) -> String {
-        v1::RequestError::from(Settlements::read_later(request, UID).unwrap_err()).field
+        v1::RequestError::from(Settlements::read_later(request, UID, None).unwrap_err()).field
     }
 
     #[test]
@@ -229,7 +253,7 @@ mod tests {
             v1::StreamNack { ack_ids: vec![id(7, 3)], delay: None },
         ];
         let request = v1::StreamingPullRequest { nacks, ..Default::default() };
-        let settlements = Settlements::read_later(request, UID).unwrap();
+        let settlements = Settlements::read_later(request, UID, None).unwrap();
         let five = Some(Duration::from_secs(5));
         assert_eq!(settlements.delays, [five, five, None]);
     }
@@ -243,7 +267,7 @@ mod tests {
         let read = |sequence, seconds| {
             let (acks, extensions) = (vec![id(7, sequence)], extension(sequence + 10, seconds));
             let request = v1::StreamingPullRequest { acks, extensions, ..Default::default() };
-            Settlements::read_later(request, UID).unwrap()
+            Settlements::read_later(request, UID, None).unwrap()
         };
         let mut both = read(1, 5);
         both.append(read(2, 6));

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use broker::{Broker, Delivery, HealthState, SettleError, Subscriber, Unavailable};
+use broker::{Broker, HealthState, SettleError, Subscriber, Unavailable};
 use fanfare_proto::encoded::StreamingPullResponse;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesOrdered};
 use tokio::{select, sync::watch, time};
@@ -11,7 +11,7 @@ use super::{
     SETTLING, TOGETHER,
     flow::Outstanding,
     incoming::{Received, Requests, together},
-    leasing::{Leased, Leasing},
+    leasing::{Batch, Leased, Leasing},
     opening::Opening,
     outbound::{Frame, Sender},
     requests::Settlements,
@@ -28,6 +28,7 @@ pub(crate) struct Session {
     leasing: Leasing,
     uid: SubscriptionUid,
     outstanding: Outstanding,
+    blocks: bool,
     confirm: bool,
     settling: FuturesOrdered<Settling>,
     /// Settlements of the first request.
@@ -79,9 +80,10 @@ impl Session {
         Self {
             broker,
             subscriber: opening.subscriber,
-            leasing: Leasing::new(opening.consumer),
+            leasing: Leasing::new(opening.consumer, opening.blocks),
             uid: opening.uid,
             outstanding: opening.outstanding,
+            blocks: opening.blocks,
             confirm: opening.confirm,
             settling: FuturesOrdered::new(),
             first: opening.settlements,
@@ -106,7 +108,9 @@ impl Session {
         };
         self.leasing.stop();
         let unsent = self.sender.finish(status).await;
-        self.leasing.release(&unsent).await;
+        let leases: Vec<_> =
+            unsent.into_iter().flat_map(|numbers| self.outstanding.give_back(numbers, self.uid)).collect();
+        self.leasing.release(&leases).await;
     }
 
     async fn serve(&mut self, mut requests: Requests) -> End {
@@ -168,7 +172,7 @@ impl Session {
             Event::Requests(Some(requests)) => self.settle_all(requests).await?,
             Event::Requests(None) => *phase = Phase::Closing,
             Event::Durable(results) => self.report(results.map_err(Refusal::from)?).await?,
-            Event::Leased(Some(Ok(deliveries))) => self.deliver(deliveries).await?,
+            Event::Leased(Some(Ok(batch))) => self.deliver(batch).await?,
             Event::Leased(Some(Err(error))) => return self.stop(error.into(), phase),
             Event::Leased(None) | Event::Gone => return Err(End::Gone),
             Event::Stopped(refusal) => return self.stop(refusal, phase),
@@ -199,7 +203,7 @@ impl Session {
                 }
             };
             together.append(settlements);
-            if self.confirm {
+            if self.confirm && together.has_ids() {
                 self.settle(std::mem::take(&mut together)).await?;
             }
         }
@@ -208,7 +212,8 @@ impl Session {
 
     fn read(&self, request: Received) -> Result<Settlements, End> {
         let request = request.map_err(|status| End::Error(intake::refined(status, "acks")))?;
-        Ok(Settlements::read_later(bounds::open(request)?, self.uid)?)
+        let delivered = self.blocks.then(|| self.outstanding.last());
+        Ok(Settlements::read_later(bounds::open(request)?, self.uid, delivered)?)
     }
 
     async fn settle(&mut self, settlements: Settlements) -> Result<(), End> {
@@ -224,16 +229,26 @@ impl Session {
         if !self.confirm {
             return Ok(());
         }
-        let frame = Frame { response: results, leases: [].into() };
+        let frame = Frame { response: results, numbers: 0..0 };
         self.sender.send(frame).await.map_err(|_| End::Gone)
     }
 
-    async fn deliver(&mut self, deliveries: Vec<Delivery>) -> Result<(), End> {
-        self.outstanding.delivered(&deliveries);
-        let leases = deliveries.iter().map(|delivery| delivery.ack_id).collect();
-        let messages = deliveries.into_iter().map(delivery::to_proto).collect();
-        let response = StreamingPullResponse { messages, ..Default::default() };
-        if let Err(leases) = self.sender.send(Frame { response, leases }).await {
+    async fn deliver(&mut self, batch: Batch) -> Result<(), End> {
+        let (numbers, response) = match batch {
+            Batch::Messages(deliveries) => {
+                let numbers = self.outstanding.delivered(&deliveries);
+                let messages = deliveries.into_iter().map(delivery::to_proto).collect();
+                (numbers, StreamingPullResponse { messages, ..Default::default() })
+            }
+            Batch::Blocks(mut blocks) => {
+                let numbers = self.outstanding.delivered_blocks(&mut blocks);
+                let log = self.leasing.log();
+                let blocks = blocks.into_iter().map(|block| delivery::block(block, self.uid, log)).collect();
+                (numbers, StreamingPullResponse { blocks, ..Default::default() })
+            }
+        };
+        if let Err(numbers) = self.sender.send(Frame { response, numbers }).await {
+            let leases = self.outstanding.give_back(numbers, self.uid);
             self.leasing.release(&leases).await;
             return Err(End::Gone);
         }

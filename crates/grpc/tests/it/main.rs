@@ -6,6 +6,7 @@ mod admin;
 mod attributes;
 mod bad_input;
 mod bad_settings;
+mod blocks;
 mod call;
 mod filter_policies;
 mod fixture;
