@@ -5,7 +5,7 @@
 //!
 //! - What is held is at most [`BEYOND`] times what may be outstanding. The broker keeps to once that much on one stream; messages of an earlier
 //!   connection, and such as are held past their longest lease, come on top. A message beyond is given back, for as long as a lease lasts.
-//! - At most [`REQUESTS`] requests of at most [`IDS`] ack IDs wait for their answers. While they do, further settlements gather, so that the
+//! - At most [`REQUESTS`] requests wait for their answers, of at most [`IDS`] ack IDs and [`DELIVERIES`] deliveries in [`RANGES`] ranges. While they do, further settlements gather, so that the
 //!   busier the connection is the larger the batches are.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
