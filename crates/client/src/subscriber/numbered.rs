@@ -90,6 +90,8 @@ pub(super) struct Numbered {
     most: usize,
     held: usize,
     bytes: u64,
+    /// The highest sequence that has ever been here.
+    highest: u64,
     /// First and last tickets.
     waiting: Vec<(u64, u64)>,
     /// Those that wait or are sent.
@@ -115,6 +117,7 @@ impl Numbered {
             most: MOST.max(held.saturating_mul(4)),
             held: 0,
             bytes: 0,
+            highest: 0,
             waiting: Vec::new(),
             unsettled: 0,
         }
@@ -167,6 +170,7 @@ impl Numbered {
         if count == 0 {
             return;
         }
+        self.highest = self.highest.max(slots.last().map_or(0, |slot| slot.sequence));
         self.held += count;
         self.bytes += bytes;
         self.slots += slots.len();
@@ -304,6 +308,9 @@ impl Numbered {
 
     /// Where a message is, if it is here.
     pub(super) fn find(&mut self, sequence: u64) -> Option<Moved> {
+        if sequence > self.highest {
+            return None;
+        }
         let in_row = |row: &Row| {
             let index = row.slots.binary_search_by_key(&sequence, |slot| slot.sequence).ok()?;
             (row.slots[index].stage != Stage::Gone).then_some((row.block.first(), index))
