@@ -109,7 +109,10 @@ impl Block {
     /// Gives the results of some, to whom they were not given.
     pub(super) fn conclude(&self, indices: Range<u32>, outcome: &Outcome) {
         for slot in &self.outcomes[indices.start as usize..indices.end as usize] {
-            _ = slot.compare_exchange(PENDING, code(outcome), Ordering::AcqRel, Ordering::Relaxed);
+            // The session alone gives results. Once it is over all that are given are the same.
+            if slot.load(Ordering::Relaxed) == PENDING {
+                slot.store(code(outcome), Ordering::Release);
+            }
         }
         let waiting = self.waiting(indices);
         waiting.into_iter().for_each(Waker::wake);

@@ -97,9 +97,9 @@ impl Unsettled {
         if is_as_good_as_made { Ok(()) } else { Err(AckError::LeaseExpired) }
     }
 
-    fn conclude(self, result: Result<(), AckError>) {
+    fn conclude(self, result: &Result<(), AckError>) {
         if let Some(waiter) = self.waiter {
-            waiter.tell(&result);
+            waiter.tell(result);
         }
     }
 }
@@ -222,10 +222,10 @@ impl Settling {
             Err(AckError::LeaseExpired) => unsettled.without_lease(),
             outcome => outcome,
         };
-        self.conclude(sequence, outcome);
+        self.conclude(sequence, &outcome);
     }
 
-    fn conclude(&mut self, sequence: u64, outcome: Result<(), AckError>) {
+    fn conclude(&mut self, sequence: u64, outcome: &Result<(), AckError>) {
         if let Some(unsettled) = self.unsettled.remove(&sequence) {
             unsettled.conclude(outcome);
         }
@@ -244,7 +244,7 @@ impl Settling {
         let was_sent = unsettled.is_resent || unsettled.stage != Stage::Waiting;
         let is_given_back = unsettled.verdict != Verdict::Ack && was_sent && is_counted;
         if is_given_back {
-            self.conclude(sequence, Ok(()));
+            self.conclude(sequence, &Ok(()));
             return Redelivery::No;
         }
         unsettled.lease.ack_id.clone_from(&again.ack_id);
@@ -281,7 +281,7 @@ impl Settling {
             let Some(unsettled) = self.unsettled.get(&ticket.sequence) else { continue };
             if unsettled.lease.ticket == ticket && unsettled.stage == Stage::Lost(until) {
                 let outcome = unsettled.without_lease();
-                self.conclude(ticket.sequence, outcome);
+                self.conclude(ticket.sequence, &outcome);
             }
         }
     }
