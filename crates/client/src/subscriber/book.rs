@@ -5,7 +5,7 @@
 //!
 //! - What is held is at most [`BEYOND`] times what may be outstanding. The broker keeps to once that much on one stream; messages of an earlier
 //!   connection, and such as are held past their longest lease, come on top. A message beyond is given back, for as long as a lease lasts.
-//! - At most [`REQUESTS`] requests of at most [`IDS`] ack IDs wait for their answers. While they do, further settlements gather, so that the
+//! - At most [`REQUESTS`] requests wait for their answers, of at most [`IDS`] ack IDs and [`DELIVERIES`] deliveries in [`RANGES`] ranges. While they do, further settlements gather, so that the
 //!   busier the connection is the larger the batches are.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -15,13 +15,16 @@ use tokio::time::Instant;
 
 use super::{
     AckError, Verdict,
-    delivery::{AckHandle, Delivery},
-    leases::{Extension, Leases, Taken, Terms},
-    outbox::{Outbox, Post},
+    block::{Block, Waiter},
+    fetched::Fetched,
+    leases::{Extension, Lease, Leases, Terms, Ticket},
+    numbered::{Moved, Numbered, Stage, count},
+    outbox::{Outbox, Post, Posted},
     settler::settled,
     settling::{Batch, OutOfStep, Redelivery, Settling},
+    wire::{Answer, DeliveryBlock},
 };
-use crate::message::duration;
+use crate::{ids, message::duration};
 
 /// What is held is at most so many times what may be outstanding.
 const BEYOND: usize = 2;
@@ -29,6 +32,9 @@ const BEYOND: usize = 2;
 const REQUESTS: usize = 8;
 /// Ack IDs of one request.
 const IDS: usize = 10_000;
+/// Ranges of numbers of one request, and deliveries in them.
+const RANGES: usize = 1_000;
+const DELIVERIES: u64 = 100_000;
 
 /// How much may be outstanding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +46,7 @@ pub(super) struct Most {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Book {
+    numbered: Numbered,
     leases: Leases,
     settling: Settling,
     outbox: Arc<Outbox>,
@@ -53,6 +60,7 @@ pub(super) struct Book {
 impl Book {
     pub(super) fn new(outbox: Arc<Outbox>, most: Most, terms: Terms) -> Self {
         Self {
+            numbered: Numbered::new(Self::frames(most)),
             leases: Leases::new(terms),
             settling: Settling::default(),
             outbox,
@@ -70,9 +78,9 @@ impl Book {
     /// What a new stream may have outstanding: what was held before it is not counted by the broker.
     pub(super) fn room(&self) -> Most {
         let beyond = BEYOND as u64;
-        let held = self.leases.len() as u64;
+        let held = self.held() as u64;
         let messages = (beyond * u64::from(self.most.messages)).saturating_sub(held);
-        let bytes = (beyond * self.most.bytes).saturating_sub(self.leases.bytes());
+        let bytes = (beyond * self.most.bytes).saturating_sub(self.leases.bytes() + self.numbered.bytes());
         Most {
             messages: u32::try_from(messages).unwrap_or(u32::MAX).clamp(1, self.most.messages),
             bytes: bytes.clamp(1, self.most.bytes),
@@ -84,26 +92,49 @@ impl Book {
         self.leases.set_first(deadline);
     }
 
+    fn held(&self) -> usize {
+        self.numbered.held() + self.leases.len()
+    }
+
     /// Whether the user holds nothing.
     pub(super) fn is_released(&self) -> bool {
-        self.leases.len() == 0
+        self.held() == 0
     }
 
     /// Whether nothing is held and nothing waits for its confirmation.
     pub(super) fn is_empty(&self) -> bool {
-        self.is_released() && self.settling.is_empty()
+        self.is_released() && self.numbered.is_settled() && self.settling.is_empty()
     }
 
     /// Takes in what handles have posted.
     pub(super) fn collect(&mut self) {
-        for Post { ticket, verdict, waiter } in self.outbox.take() {
-            match (self.leases.release(ticket), waiter) {
-                (Some(lease), waiter) => self.settling.add(lease, verdict, waiter),
-                // Given back at the end of consuming, before its handle was used.
-                (None, Some(waiter)) => _ = waiter.send(Err(AckError::LeaseExpired)),
-                (None, None) => {}
+        let Posted { blocks, others } = self.outbox.take();
+        for block in blocks {
+            for run in block.take_acks() {
+                for index in self.numbered.ack(block.first(), run) {
+                    self.settle(&block, index, Verdict::Ack);
+                }
             }
         }
+        for Post { block, index, verdict } in others {
+            if let Some(moved) = self.numbered.release(block.first(), index) {
+                self.hold(moved);
+            }
+            self.settle(&block, index, verdict);
+        }
+    }
+
+    /// One that is held among `leases`.
+    fn settle(&mut self, block: &Arc<Block>, index: u32, verdict: Verdict) {
+        match self.leases.release(block.first() + u64::from(index)) {
+            Some(lease) => self.settling.add(lease, verdict, Some(Waiter::new(block.clone(), index))),
+            // Given back at the end of consuming, before its handle was used.
+            None => block.conclude(index..index + 1, &Err(AckError::LeaseExpired)),
+        }
+    }
+
+    fn hold(&mut self, moved: Moved) {
+        self.leases.take(moved.since, moved.lease, moved.bytes);
     }
 
     /// Gives back all that is held.
@@ -115,20 +146,25 @@ impl Book {
 
     /// Whether there is something to send, and it may be sent.
     pub(super) fn wants_to_send(&self, now: Instant) -> bool {
+        let has_waiting = self.numbered.has_waiting() || self.settling.has_waiting();
         let is_due = || self.leases.next_due().is_some_and(|due| due <= now);
-        self.requests.len() < REQUESTS && (self.settling.has_waiting() || is_due())
+        self.requests.len() < REQUESTS && (has_waiting || is_due())
     }
 
     /// When there is something to do, if nothing happens before.
     pub(super) fn wakes(&self) -> Option<Instant> {
         // What cannot be sent yet is looked at when an answer has come.
         let due = self.leases.next_due().filter(|_| self.requests.len() < REQUESTS);
-        due.into_iter().chain(self.settling.next_lost()).min()
+        let half = self.leases.half().and_then(|half| self.numbered.next_due(half));
+        due.into_iter().chain(half).chain(self.settling.next_lost()).min()
     }
 
     /// Does what time alone brings.
     pub(super) fn tick(&mut self, now: Instant) {
         self.settling.give_up(now);
+        if let Some(half) = self.leases.half() {
+            self.numbered.due(now, half).into_iter().for_each(|moved| self.hold(moved));
+        }
     }
 
     /// No message will be delivered here again: what waits for that has waited long enough.
@@ -140,15 +176,16 @@ impl Book {
 
     /// The next request, which counts as sent; none if there is nothing to send.
     pub(super) fn request(&mut self, now: Instant) -> Option<v1::StreamingPullRequest> {
+        let (ack_deliveries, numbered) = self.numbered.take(RANGES, DELIVERIES);
         let Batch { acks, nacks, count } = self.settling.take(IDS);
         let extensions = self.leases.extend(now, IDS - count);
-        let total = count + extensions.len();
+        let total = numbered + count + extensions.len();
         if total == 0 {
             return None;
         }
         self.requests.push_back(total);
         let extensions = self.extensions(&extensions);
-        Some(v1::StreamingPullRequest { acks, nacks, extensions, ..v1::StreamingPullRequest::default() })
+        Some(v1::StreamingPullRequest { acks, nacks, extensions, ack_deliveries, ..Default::default() })
     }
 
     /// Those of one length that follow each other go together.
@@ -164,18 +201,32 @@ impl Book {
     }
 
     /// Takes in an answer: its results, then its messages, of which those to be handed out come back.
-    pub(super) fn answer(
-        &mut self,
-        now: Instant,
-        answer: v1::StreamingPullResponse,
-    ) -> Result<Vec<Delivery>, OutOfStep> {
+    pub(super) fn answer(&mut self, now: Instant, answer: Answer) -> Result<Vec<Fetched>, OutOfStep> {
         self.collect();
-        let results = answer.ack_results.len() + answer.nack_results.len() + answer.extend_results.len();
+        let by_id = answer.ack_results.len() + answer.nack_results.len() + answer.extend_results.len();
+        let by_number = self.ranges(now, &answer)?;
         self.settling.acked(now, &answer.ack_results)?;
         self.settling.nacked(now, &answer.nack_results)?;
         self.extended(&answer.extend_results)?;
-        self.answered(results)?;
-        Ok(answer.messages.into_iter().filter_map(|message| self.deliver(now, message)).collect())
+        self.answered(by_id + by_number)?;
+        let fetched = answer.blocks.into_iter().map(|block| self.deliver(now, block));
+        fetched.filter_map(Result::transpose).collect()
+    }
+
+    /// The results of acknowledgements by numbers; how many there are.
+    fn ranges(&mut self, now: Instant, answer: &Answer) -> Result<usize, OutOfStep> {
+        let mut results = 0;
+        for range in &answer.acked {
+            results += self.numbered.acked(range)?;
+        }
+        for result in &answer.range_results {
+            let range = result.deliveries.as_ref().ok_or(OutOfStep)?;
+            for Moved { lease, waiter, .. } in self.numbered.refused(range)? {
+                self.settling.add_refused(now, lease, waiter, result.outcome());
+            }
+            results += count(range);
+        }
+        Ok(results)
     }
 
     fn extended(&mut self, results: &[v1::ExtendResult]) -> Result<(), OutOfStep> {
@@ -201,22 +252,48 @@ impl Book {
         Ok(())
     }
 
-    fn deliver(&mut self, now: Instant, message: v1::ReceivedMessage) -> Option<Delivery> {
-        if self.settling.redelivered(&message) == Redelivery::Taken {
-            return None;
-        }
-        let is_new = !self.leases.holds(message.sequence);
-        if is_new && self.leases.len() >= Self::frames(self.most) {
-            let lease = self.leases.outside(&message);
-            self.settling.add(lease, Verdict::NackAfter(self.leases.first()), None);
-            return None;
-        }
-        match self.leases.take(now, &message) {
-            Taken::New(ticket) => {
-                Some(Delivery::new(message.into(), AckHandle::new(self.outbox.clone(), ticket)))
+    /// Nothing, if none of the block's messages is to be handed out.
+    fn deliver(&mut self, now: Instant, delivered: DeliveryBlock) -> Result<Option<Fetched>, OutOfStep> {
+        let first = self.numbered.give(delivered.messages.len());
+        let mut room = Self::frames(self.most).saturating_sub(self.held());
+        let mut is_held = Vec::with_capacity(delivered.messages.len());
+        for index in 0..delivered.messages.len() {
+            let is_new = delivered.first_delivery || !self.is_known(now, &delivered, first, index);
+            if is_new && room == 0 {
+                let lease = lease(&delivered, first, index);
+                self.settling.add(lease, Verdict::NackAfter(self.leases.first()), None);
             }
-            Taken::Adopted => None,
+            is_held.push(is_new && room > 0);
+            room -= usize::from(is_new && room > 0);
         }
+        let block = Block::new(self.outbox.clone(), first, is_held.len());
+        self.numbered.add(now, block.clone(), &delivered, &is_held);
+        self.numbered.trim().into_iter().for_each(|moved| self.hold(moved));
+        let fetched = Fetched::new(block, delivered, &is_held).map_err(|_| OutOfStep)?;
+        Ok(fetched.has_messages().then_some(fetched))
+    }
+
+    /// Whether a message that is delivered is held or being settled: it is under the new lease from now on.
+    fn is_known(&mut self, now: Instant, delivered: &DeliveryBlock, first: u64, index: usize) -> bool {
+        let sequence = delivered.messages[index].sequence;
+        if let Some(moved) = self.numbered.find(sequence) {
+            match moved.stage {
+                Stage::Held => self.hold(moved),
+                _ => self.settling.add(moved.lease, Verdict::Ack, moved.waiter),
+            }
+        }
+        if !self.settling.holds(sequence) && !self.leases.holds(sequence) {
+            return false;
+        }
+        let again = lease(delivered, first, index);
+        if self.settling.redelivered(&again) == Redelivery::Taken {
+            return true;
+        }
+        let is_held = self.leases.holds(sequence);
+        if is_held {
+            self.leases.adopt(now, again);
+        }
+        is_held
     }
 
     /// The connection is gone, and with it all answers that were to come.
@@ -224,8 +301,31 @@ impl Book {
         self.requests.clear();
         self.extending.clear();
         self.settling.disconnected();
+        let (sent, others): (Vec<_>, Vec<_>) =
+            self.numbered.disconnected().into_iter().partition(|moved| moved.stage == Stage::Sent);
+        for Moved { lease, waiter, .. } in sent.into_iter().rev() {
+            self.settling.add_resent(lease, Verdict::Ack, waiter);
+        }
+        for moved in others {
+            match moved.stage {
+                Stage::Held => self.hold(moved),
+                _ => self.settling.add(moved.lease, Verdict::Ack, moved.waiter),
+            }
+        }
         self.leases.all_due(now);
     }
+
+    /// The session is over: nobody will know what comes of what is not confirmed.
+    pub(super) fn abandon(&self) {
+        self.numbered.abandon();
+    }
+}
+
+/// The lease of one message of a block, whose first has this ticket.
+fn lease(delivered: &DeliveryBlock, first: u64, index: usize) -> Lease {
+    let (sequence, index) = (delivered.messages[index].sequence, index as u64);
+    let ack_id = ids::ack_id(delivered.subscription_uid, sequence, delivered.first_lease.wrapping_add(index));
+    Lease { ticket: Ticket { sequence, number: first + index }, ack_id, attempt: delivered.delivery_attempt }
 }
 
 #[cfg(test)]

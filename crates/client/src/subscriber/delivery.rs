@@ -7,13 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::oneshot;
-
-use super::{
-    AckError, Verdict,
-    leases::Ticket,
-    outbox::{Outbox, Post, Waiter},
-};
+use super::{AckError, Verdict, block::Block};
 use crate::ReceivedMessage;
 
 /// The longest delay of a nack.
@@ -87,15 +81,15 @@ impl Deref for Delivery {
 #[derive(Debug)]
 #[must_use = "a handle that is dropped gives its message back"]
 pub struct AckHandle {
-    outbox: Arc<Outbox>,
-    ticket: Ticket,
+    /// None once it was used.
+    block: Option<Arc<Block>>,
+    index: u32,
     is_handed_out: bool,
-    is_used: bool,
 }
 
 impl AckHandle {
-    pub(super) fn new(outbox: Arc<Outbox>, ticket: Ticket) -> Self {
-        Self { outbox, ticket, is_handed_out: false, is_used: false }
+    pub(super) fn new(block: Arc<Block>, index: u32) -> Self {
+        Self { block: Some(block), index, is_handed_out: false }
     }
 
     /// See [`Delivery::ack`].
@@ -114,29 +108,24 @@ impl AckHandle {
     }
 
     pub(super) fn settle(mut self, verdict: Verdict) -> Settled {
-        let (waiter, result) = oneshot::channel();
-        self.post(verdict, Some(waiter));
-        Settled { result }
-    }
-
-    fn post(&mut self, verdict: Verdict, waiter: Option<Waiter>) {
-        self.is_used = true;
         let verdict = match verdict {
             Verdict::NackAfter(delay) => Verdict::NackAfter(delay.min(LONGEST_DELAY)),
             other => other,
         };
-        self.outbox.post(Post { ticket: self.ticket, verdict, waiter });
+        let block = self.block.take();
+        if let Some(block) = &block {
+            block.settle(self.index, verdict);
+        }
+        Settled { block, index: self.index }
     }
 }
 
 impl Drop for AckHandle {
     fn drop(&mut self) {
-        match (self.is_used, self.is_handed_out) {
-            (true, _) => {}
-            (false, true) => self.post(Verdict::Nack, None),
-            // Nobody has tried it: no reason to wait before someone does.
-            (false, false) => self.post(Verdict::NackAfter(Duration::ZERO), None),
-        }
+        let Some(block) = self.block.take() else { return };
+        // Nobody has tried one that was not handed out: no reason to wait before someone does.
+        let verdict = if self.is_handed_out { Verdict::Nack } else { Verdict::NackAfter(Duration::ZERO) };
+        block.settle(self.index, verdict);
     }
 }
 
@@ -145,14 +134,18 @@ impl Drop for AckHandle {
 /// One whose lease had run out waits 5 s before it fails, and is made if the message is delivered here again by then.
 #[derive(Debug)]
 pub struct Settled {
-    result: oneshot::Receiver<Result<(), AckError>>,
+    /// None if there was nothing to settle with, which never happens.
+    block: Option<Arc<Block>>,
+    index: u32,
 }
 
 impl Future for Settled {
     type Output = Result<(), AckError>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = Pin::new(&mut self.result).poll(context);
-        result.map(|result| result.unwrap_or(Err(AckError::Unconfirmed)))
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &self.block {
+            Some(block) => block.poll(self.index, context),
+            None => Poll::Ready(Err(AckError::Unconfirmed)),
+        }
     }
 }

@@ -20,6 +20,7 @@ use super::{
     OnShutdown, Settler,
     session::{Session, Stop, at},
     transport::Connection,
+    wire::Answer,
 };
 use crate::{ServerError, clock, retry::Repeat};
 
@@ -95,7 +96,7 @@ impl Session {
     /// An error if it makes no sense to go on.
     async fn settled(
         &mut self,
-        settled: Result<v1::StreamingPullResponse, ServerError>,
+        settled: Result<Answer, ServerError>,
         ends: Option<Instant>,
     ) -> Result<(), ()> {
         let error = match settled {
@@ -123,11 +124,8 @@ async fn within<T>(ends: Option<Instant>, future: impl Future<Output = T>) -> Op
 
 /// What a stream would do with a request, by unary calls. They are not repeated here: whose answer was lost is settled again by the book, which
 /// knows then that it may have been made.
-async fn settle(
-    settler: &Settler,
-    request: v1::StreamingPullRequest,
-) -> Result<v1::StreamingPullResponse, ServerError> {
-    let mut answer = v1::StreamingPullResponse::default();
+async fn settle(settler: &Settler, request: v1::StreamingPullRequest) -> Result<Answer, ServerError> {
+    let mut answer = Answer::default();
     if !request.acks.is_empty() {
         answer.ack_results = settler.acknowledge(Repeat::IfRefused, request.acks).await?.results;
     }

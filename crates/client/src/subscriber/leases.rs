@@ -14,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use fanfare_proto::v1;
 use tokio::time::Instant;
 
 /// The shortest extension there is.
@@ -48,15 +47,6 @@ pub(super) struct Terms {
     pub(super) longest: Duration,
 }
 
-/// What came of a delivery.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Taken {
-    /// It is to be handed out.
-    New(Ticket),
-    /// The message is held already, from now on under this lease.
-    Adopted,
-}
-
 /// A lease to extend by this, or by the subscription's `ack_deadline`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Extension {
@@ -70,9 +60,10 @@ pub(super) struct Extension {
 pub(super) struct Leases {
     terms: Terms,
     held: HashMap<u64, Held>,
+    /// Sequences by tickets.
+    numbers: HashMap<u64, u64>,
     due: BTreeSet<(Instant, u64)>,
     bytes: u64,
-    next_number: u64,
 }
 
 #[derive(Debug)]
@@ -88,7 +79,7 @@ struct Held {
 
 impl Leases {
     pub(super) fn new(terms: Terms) -> Self {
-        Self { terms, held: HashMap::new(), due: BTreeSet::new(), bytes: 0, next_number: 0 }
+        Self { terms, held: HashMap::new(), numbers: HashMap::new(), due: BTreeSet::new(), bytes: 0 }
     }
 
     pub(super) fn set_first(&mut self, first: Duration) {
@@ -97,6 +88,11 @@ impl Leases {
 
     pub(super) fn first(&self) -> Duration {
         self.terms.first
+    }
+
+    /// After how long a lease from a delivery is to be extended, if any ever is.
+    pub(super) fn half(&self) -> Option<Duration> {
+        (!self.terms.longest.is_zero()).then_some(self.terms.first / 2)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -112,39 +108,35 @@ impl Leases {
         self.held.contains_key(&sequence)
     }
 
-    /// A lease that is not held here, under a number of its own.
-    pub(super) fn outside(&mut self, delivery: &v1::ReceivedMessage) -> Lease {
-        self.next_number += 1;
-        let ticket = Ticket { sequence: delivery.sequence, number: self.next_number };
-        Lease { ticket, ack_id: delivery.ack_id.clone(), attempt: delivery.delivery_attempt }
+    /// Takes in a message that was delivered then and is held since.
+    pub(super) fn take(&mut self, since: Instant, lease: Lease, bytes: u64) {
+        let (Ticket { sequence, number }, first) = (lease.ticket, self.terms.first);
+        self.bytes += bytes;
+        self.numbers.insert(number, sequence);
+        let held = Held { lease, bytes, since, ends: since + first, due: None };
+        if let Some(before) = self.held.insert(sequence, held) {
+            self.bytes -= before.bytes;
+            self.numbers.remove(&before.lease.ticket.number);
+        }
+        self.plan(sequence, Some(since + first / 2));
     }
 
-    /// Takes in a delivery.
-    pub(super) fn take(&mut self, now: Instant, delivery: &v1::ReceivedMessage) -> Taken {
-        let (sequence, first) = (delivery.sequence, self.terms.first);
+    /// A message that is held is delivered again: from now on it is held under this lease.
+    pub(super) fn adopt(&mut self, now: Instant, again: Lease) {
+        let (sequence, first) = (again.ticket.sequence, self.terms.first);
         if let Some(held) = self.held.get_mut(&sequence) {
-            held.lease.ack_id.clone_from(&delivery.ack_id);
-            held.lease.attempt = delivery.delivery_attempt;
+            held.lease.ack_id = again.ack_id;
+            held.lease.attempt = again.attempt;
             held.ends = now + first;
             self.plan(sequence, Some(now + first / 2));
-            return Taken::Adopted;
         }
-        let lease = self.outside(delivery);
-        let ticket = lease.ticket;
-        let bytes = delivery.message.as_ref().map_or(0, |message| message.data.len() as u64);
-        self.bytes += bytes;
-        self.held.insert(sequence, Held { lease, bytes, since: now, ends: now + first, due: None });
-        self.plan(sequence, Some(now + first / 2));
-        Taken::New(ticket)
     }
 
     /// The user settles it: it is held no more.
-    pub(super) fn release(&mut self, ticket: Ticket) -> Option<Lease> {
-        if self.held.get(&ticket.sequence)?.lease.ticket != ticket {
-            return None;
-        }
-        self.plan(ticket.sequence, None);
-        let held = self.held.remove(&ticket.sequence)?;
+    pub(super) fn release(&mut self, number: u64) -> Option<Lease> {
+        let sequence = self.numbers.remove(&number)?;
+        self.plan(sequence, None);
+        let held = self.held.remove(&sequence)?;
         self.bytes -= held.bytes;
         Some(held.lease)
     }
@@ -152,6 +144,7 @@ impl Leases {
     /// All of them.
     pub(super) fn release_all(&mut self) -> Vec<Lease> {
         self.due.clear();
+        self.numbers.clear();
         self.bytes = 0;
         self.held.drain().map(|(_, held)| held.lease).collect()
     }

@@ -21,17 +21,24 @@
 //! - A subscription's `ack_deadline` is read when a connection is made. One that is shortened meanwhile to less than half of what it was has
 //!   its effect on extensions at the next connection; until then messages that are held long may be delivered again.
 //!
+//! - A message shares the buffer of the answer that it came in (1 MiB mostly) with its neighbours, as long as any of them is kept.
+//!
 //! # How it is made
 //!
-//! `leases` (what is held, when to extend it) and `settling` (what is settled and not confirmed) are pure, `book` joins them to what one stream
-//! is asked and answers, `session` is the task, `drain` its end, `transport` the stream. Handles post into the `outbox` and wait for nothing.
+//! `numbered` (what came on the open connection, as long as all goes well: it is acknowledged by its number, in ranges), `leases` (what is held
+//! for longer, when to extend it) and `settling` (what is settled by ack ID and not confirmed) are pure, `book` joins them to what one stream is
+//! asked and answers, `session` is the task, `drain` its end, `transport` the stream, `wire` what is decoded of it. A `block` is what the handles
+//! of messages that were leased together share with the session; they post into it and the `outbox`, and wait for nothing.
 
+mod block;
 mod book;
 mod builder;
 mod delivery;
 mod drain;
 mod error;
+mod fetched;
 mod leases;
+mod numbered;
 mod outbox;
 mod run;
 mod session;
@@ -39,6 +46,7 @@ mod settler;
 mod settling;
 mod stream;
 mod transport;
+mod wire;
 
 pub use builder::{OnShutdown, SubscriberBuilder};
 pub use delivery::{AckHandle, Delivery, Settled};

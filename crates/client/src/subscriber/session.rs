@@ -8,7 +8,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_proto::v1;
 use tokio::{
     select,
     sync::{mpsc, oneshot},
@@ -17,11 +16,13 @@ use tokio::{
 use tonic::Code;
 
 use super::{
-    ConsumeError, Delivery, OnShutdown, SubscriberBuilder,
+    ConsumeError, OnShutdown, SubscriberBuilder,
     book::{Book, Most},
+    fetched::Fetched,
     leases::Terms,
     outbox::Outbox,
     transport::{self, Connection, Facts},
+    wire::Answer,
 };
 use crate::{
     ServerError, clock,
@@ -29,7 +30,7 @@ use crate::{
     retry::{Backoff, RetryPolicy},
 };
 /// What goes to the user.
-pub(super) type Frame = Result<Vec<Delivery>, ConsumeError>;
+pub(super) type Frame = Result<Fetched, ConsumeError>;
 
 /// A stream that lasted so long worked, even if nothing came on it.
 const WORKED: Duration = Duration::from_secs(10);
@@ -177,13 +178,13 @@ impl Session {
     }
 
     /// Takes in an answer and hands on its messages; those that nobody wants give themselves back.
-    pub(super) fn take(&mut self, answer: v1::StreamingPullResponse) -> Result<(), ServerError> {
-        let deliveries = self
+    pub(super) fn take(&mut self, answer: Answer) -> Result<(), ServerError> {
+        let fetched = self
             .book
             .answer(clock::now(), answer)
             .map_err(|_| ServerError::local(Code::Internal, "the broker answers what it was not asked"))?;
-        if !deliveries.is_empty() {
-            _ = self.frames.try_send(Ok(deliveries));
+        for fetched in fetched {
+            _ = self.frames.try_send(Ok(fetched));
         }
         Ok(())
     }
@@ -193,6 +194,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.outbox.close();
+        self.book.abandon();
     }
 }
 

@@ -21,8 +21,8 @@ use tokio::time::Instant;
 
 use super::{
     AckError, Verdict,
+    block::Waiter,
     leases::{Lease, Ticket},
-    outbox::Waiter,
     settler::settled,
 };
 use crate::message::duration;
@@ -97,10 +97,9 @@ impl Unsettled {
         if is_as_good_as_made { Ok(()) } else { Err(AckError::LeaseExpired) }
     }
 
-    fn conclude(self, result: Result<(), AckError>) {
+    fn conclude(self, result: &Result<(), AckError>) {
         if let Some(waiter) = self.waiter {
-            // Nobody may want to know.
-            _ = waiter.send(result);
+            waiter.tell(result);
         }
     }
 }
@@ -120,6 +119,29 @@ impl Settling {
         let unsettled = Unsettled { lease, verdict, waiter, stage: Stage::Waiting, is_resent: false };
         self.unsettled.insert(ticket.sequence, unsettled);
         self.waiting.push_back(ticket);
+    }
+
+    /// One that was sent on a connection that is gone: it is sent again, before all else.
+    pub(super) fn add_resent(&mut self, lease: Lease, verdict: Verdict, waiter: Option<Waiter>) {
+        let ticket = lease.ticket;
+        let unsettled = Unsettled { lease, verdict, waiter, stage: Stage::Waiting, is_resent: true };
+        self.unsettled.insert(ticket.sequence, unsettled);
+        self.waiting.push_front(ticket);
+    }
+
+    /// An acknowledgement that was sent and not made.
+    pub(super) fn add_refused(
+        &mut self,
+        now: Instant,
+        lease: Lease,
+        waiter: Option<Waiter>,
+        outcome: v1::LeaseOutcome,
+    ) {
+        let sequence = lease.ticket.sequence;
+        let stage = Stage::Sent(self.sends);
+        let unsettled = Unsettled { lease, verdict: Verdict::Ack, waiter, stage, is_resent: false };
+        self.unsettled.insert(sequence, unsettled);
+        self.answered(now, sequence, outcome);
     }
 
     /// Takes what waits, at most so many; counts as sent.
@@ -184,39 +206,49 @@ impl Settling {
         if unsettled.lease.ack_id != result.ack_id {
             return Err(OutOfStep);
         }
-        let outcome = match settled(result.outcome()) {
+        self.answered(now, sequence, result.outcome());
+        Ok(())
+    }
+
+    fn answered(&mut self, now: Instant, sequence: u64, outcome: v1::LeaseOutcome) {
+        let Some(unsettled) = self.unsettled.get_mut(&sequence) else { return };
+        let outcome = match settled(outcome) {
             Err(AckError::AlreadySettled) if unsettled.is_resent => Ok(()),
             Err(AckError::LeaseExpired) if self.lost.len() < LOST => {
                 unsettled.stage = Stage::Lost(now + GRACE);
                 self.lost.push_back((now + GRACE, unsettled.lease.ticket));
-                return Ok(());
+                return;
             }
             Err(AckError::LeaseExpired) => unsettled.without_lease(),
             outcome => outcome,
         };
-        self.conclude(sequence, outcome);
-        Ok(())
+        self.conclude(sequence, &outcome);
     }
 
-    fn conclude(&mut self, sequence: u64, outcome: Result<(), AckError>) {
+    fn conclude(&mut self, sequence: u64, outcome: &Result<(), AckError>) {
         if let Some(unsettled) = self.unsettled.remove(&sequence) {
             unsettled.conclude(outcome);
         }
     }
 
+    /// Whether a message is being settled here.
+    pub(super) fn holds(&self, sequence: u64) -> bool {
+        self.unsettled.contains_key(&sequence)
+    }
+
     /// A message is delivered: see the module.
-    pub(super) fn redelivered(&mut self, delivery: &v1::ReceivedMessage) -> Redelivery {
-        let sequence = delivery.sequence;
+    pub(super) fn redelivered(&mut self, again: &Lease) -> Redelivery {
+        let sequence = again.ticket.sequence;
         let Some(unsettled) = self.unsettled.get_mut(&sequence) else { return Redelivery::No };
-        let is_counted = delivery.delivery_attempt > unsettled.lease.attempt;
+        let is_counted = again.attempt > unsettled.lease.attempt;
         let was_sent = unsettled.is_resent || unsettled.stage != Stage::Waiting;
         let is_given_back = unsettled.verdict != Verdict::Ack && was_sent && is_counted;
         if is_given_back {
-            self.conclude(sequence, Ok(()));
+            self.conclude(sequence, &Ok(()));
             return Redelivery::No;
         }
-        unsettled.lease.ack_id.clone_from(&delivery.ack_id);
-        unsettled.lease.attempt = delivery.delivery_attempt;
+        unsettled.lease.ack_id.clone_from(&again.ack_id);
+        unsettled.lease.attempt = again.attempt;
         if unsettled.stage != Stage::Waiting {
             unsettled.stage = Stage::Waiting;
             self.waiting.push_back(unsettled.lease.ticket);
@@ -249,7 +281,7 @@ impl Settling {
             let Some(unsettled) = self.unsettled.get(&ticket.sequence) else { continue };
             if unsettled.lease.ticket == ticket && unsettled.stage == Stage::Lost(until) {
                 let outcome = unsettled.without_lease();
-                self.conclude(ticket.sequence, outcome);
+                self.conclude(ticket.sequence, &outcome);
             }
         }
     }

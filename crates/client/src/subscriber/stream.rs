@@ -1,7 +1,6 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
-    vec,
 };
 
 use futures_core::Stream;
@@ -9,6 +8,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{
     ConsumeError, Delivery, OnShutdown, SubscriberBuilder,
+    fetched::Fetched,
     session::{Ends, Frame, Session},
 };
 
@@ -34,7 +34,7 @@ pub struct MessageStream {
     /// None once it was used. Dropped first, so that the session knows why messages are given back.
     stop: Option<oneshot::Sender<OnShutdown>>,
     frames: tokio::sync::mpsc::Receiver<Frame>,
-    current: vec::IntoIter<Delivery>,
+    current: Option<Fetched>,
     on_shutdown: OnShutdown,
     session: JoinHandle<()>,
 }
@@ -44,7 +44,7 @@ impl MessageStream {
         let on_shutdown = builder.on_shutdown;
         let (session, Ends { frames, stop }) = Session::new(builder);
         let session = tokio::spawn(session.run());
-        Self { stop: Some(stop), frames, current: vec::IntoIter::default(), on_shutdown, session }
+        Self { stop: Some(stop), frames, current: None, on_shutdown, session }
     }
 
     /// The next message; none when consuming has ended. Cancel safe.
@@ -65,7 +65,7 @@ impl MessageStream {
             _ = stop.send(how);
         }
         self.frames.close();
-        self.current = vec::IntoIter::default();
+        self.current = None;
         while let Ok(frame) = self.frames.try_recv() {
             drop(frame);
         }
@@ -83,11 +83,11 @@ impl Stream for MessageStream {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            if let Some(delivery) = self.current.next() {
+            if let Some(delivery) = self.current.as_mut().and_then(Iterator::next) {
                 return Poll::Ready(Some(Ok(delivery.hand_out())));
             }
             match self.frames.poll_recv(context) {
-                Poll::Ready(Some(Ok(frame))) => self.current = frame.into_iter(),
+                Poll::Ready(Some(Ok(fetched))) => self.current = Some(fetched),
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => return Poll::Pending,

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use fanfare_proto::v1::{
-    self, subscriber_service_client::SubscriberServiceClient,
-    subscription_service_client::SubscriptionServiceClient,
-};
+use fanfare_proto::v1::{self, subscription_service_client::SubscriptionServiceClient};
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status, Streaming};
+use tonic::{
+    Code, Response, Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel,
+};
 
-use super::book::Most;
+use super::{
+    book::Most,
+    wire::{Answer, Codec},
+};
 use crate::{
     ServerError,
     connect::{Lines, Picked},
@@ -22,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const REQUESTS: usize = 2;
 /// Bytes of one answer: the largest message that a broker can be set to take, and what is around it.
 const ANSWER_BYTES: usize = 72 << 20;
+const STREAMING_PULL: &str = "/fanfare.v1.SubscriberService/StreamingPull";
 /// Of a subscription that does not say.
 const ACK_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -36,7 +39,7 @@ pub(super) struct Connection {
 /// The broker's side of a stream.
 #[derive(Debug)]
 pub(super) struct Answers {
-    stream: Streaming<v1::StreamingPullResponse>,
+    stream: Streaming<Answer>,
     picked: Picked,
 }
 
@@ -81,14 +84,14 @@ impl Way {
             max_outstanding_messages: room.messages,
             max_outstanding_bytes: room.bytes,
             confirm: true,
+            blocks: true,
             ..settlements
         };
         // It has room: nothing else was sent.
         _ = requests.try_send(first);
         let request = self.lines.request(ReceiverStream::new(receiver));
-        let mut client =
-            SubscriberServiceClient::new(self.picked.channel()).max_decoding_message_size(ANSWER_BYTES);
-        let answers = self.within_patience(client.streaming_pull(request)).await?.into_inner();
+        let answers =
+            self.within_patience(streaming_pull(self.picked.channel(), request)).await?.into_inner();
         Ok(Connection { requests, answers: Answers { stream: answers, picked: self.picked } })
     }
 
@@ -109,6 +112,16 @@ impl Way {
     }
 }
 
+/// The generated client's call, but for the codec.
+async fn streaming_pull(
+    channel: Channel,
+    request: tonic::Request<ReceiverStream<v1::StreamingPullRequest>>,
+) -> Result<Response<Streaming<Answer>>, Status> {
+    let mut client = Grpc::new(channel).max_decoding_message_size(ANSWER_BYTES);
+    client.ready().await.map_err(|error| Status::from_error(error.into()))?;
+    client.streaming(request, PathAndQuery::from_static(STREAMING_PULL), Codec).await
+}
+
 fn note(picked: &Picked, error: &ServerError) {
     match error.is_of_the_connection() {
         true => picked.failed(),
@@ -118,9 +131,13 @@ fn note(picked: &Picked, error: &ServerError) {
 
 impl Answers {
     /// The next, or why there is none. Cancel safe.
-    pub(super) async fn next(&mut self) -> Result<v1::StreamingPullResponse, ServerError> {
+    pub(super) async fn next(&mut self) -> Result<Answer, ServerError> {
         let error = match self.stream.message().await {
-            Ok(Some(answer)) => return Ok(answer),
+            Ok(Some(answer)) if answer.messages.is_empty() => return Ok(answer),
+            Ok(Some(_)) => ServerError::local(
+                Code::Unimplemented,
+                "the broker is older than this client: it does not deliver in blocks",
+            ),
             Ok(None) => ServerError::local(Code::Unavailable, "the broker has ended the stream"),
             Err(status) => status.into(),
         };

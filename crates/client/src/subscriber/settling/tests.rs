@@ -1,10 +1,26 @@
 use fanfare_proto::v1::LeaseOutcome::{self, AlreadySettled, Expired, FencedBySeek, Ok as Done, Superseded};
-use tokio::sync::oneshot::{self, Receiver};
+
+use futures_util::FutureExt as _;
 
 use super::*;
-use crate::clock;
+use crate::{
+    clock,
+    subscriber::{AckHandle, Settled, block::Block},
+};
 
-type Told = Receiver<Result<(), AckError>>;
+/// Who waits for a result, and who gets it.
+fn waiting() -> (Waiter, Told) {
+    let block = Block::new(std::sync::Arc::default(), 0, 1);
+    (Waiter::new(block.clone(), 0), Told(AckHandle::new(block, 0).ack()))
+}
+
+struct Told(Settled);
+
+impl Told {
+    fn get(&mut self) -> Option<Result<(), AckError>> {
+        (&mut self.0).now_or_never()
+    }
+}
 
 fn lease(sequence: u64, ack_id: &str) -> Lease {
     Lease { ticket: Ticket { sequence, number: sequence }, ack_id: ack_id.into(), attempt: 1 }
@@ -12,7 +28,7 @@ fn lease(sequence: u64, ack_id: &str) -> Lease {
 
 /// One settlement of message 1 under ack ID `a`.
 fn one(verdict: Verdict) -> (Settling, Told) {
-    let (waiter, told) = oneshot::channel();
+    let (waiter, told) = waiting();
     let mut settling = Settling::default();
     settling.add(lease(1, "a"), verdict, Some(waiter));
     (settling, told)
@@ -22,13 +38,8 @@ fn result(ack_id: &str, outcome: LeaseOutcome) -> [v1::SettleResult; 1] {
     [v1::SettleResult { ack_id: ack_id.into(), outcome: outcome.into(), detail: String::new() }]
 }
 
-fn delivered(ack_id: &str, attempt: u32) -> v1::ReceivedMessage {
-    v1::ReceivedMessage {
-        sequence: 1,
-        ack_id: ack_id.into(),
-        delivery_attempt: attempt,
-        ..v1::ReceivedMessage::default()
-    }
+fn delivered(ack_id: &str, attempt: u32) -> Lease {
+    Lease { ticket: Ticket { sequence: 1, number: 2 }, ack_id: ack_id.into(), attempt }
 }
 
 /// What is sent.
@@ -51,9 +62,9 @@ async fn what_the_broker_answers_is_what_the_future_says() {
     for (outcome, expected) in outcomes {
         let (mut settling, mut told) = one(Verdict::Ack);
         assert_eq!(sent(&mut settling), (ids(&["a"]), vec![]));
-        assert!(told.try_recv().is_err());
+        assert!(told.get().is_none());
         settling.acked(clock::now(), &result("a", outcome)).unwrap();
-        assert_eq!(told.try_recv().unwrap(), expected);
+        assert_eq!(told.get().unwrap(), expected);
         assert!(settling.is_empty());
     }
 }
@@ -71,7 +82,7 @@ async fn one_that_was_made_on_an_earlier_connection_is_no_error() {
             Verdict::Ack => settling.acked(clock::now(), &results).unwrap(),
             _ => settling.nacked(clock::now(), &results).unwrap(),
         }
-        assert_eq!(told.try_recv().unwrap(), Ok(()));
+        assert_eq!(told.get().unwrap(), Ok(()));
     }
 }
 
@@ -81,11 +92,11 @@ async fn an_ack_that_comes_too_late_waits_for_the_message_and_is_made_when_it_co
         let (mut settling, mut told) = one(Verdict::Ack);
         sent(&mut settling);
         settling.acked(clock::now(), &result("a", outcome)).unwrap();
-        assert!(told.try_recv().is_err());
+        assert!(told.get().is_none());
         assert_eq!(settling.redelivered(&delivered("b", 1)), Redelivery::Taken);
         assert_eq!(sent(&mut settling), (ids(&["b"]), vec![]));
         settling.acked(clock::now(), &result("b", Done)).unwrap();
-        assert_eq!(told.try_recv().unwrap(), Ok(()));
+        assert_eq!(told.get().unwrap(), Ok(()));
         settling.give_up(clock::now() + GRACE * 2);
         assert!(settling.is_empty());
     }
@@ -98,10 +109,10 @@ async fn an_ack_that_comes_too_late_fails_when_the_message_does_not_come() {
     sent(&mut settling);
     settling.acked(now, &result("a", Expired)).unwrap();
     settling.give_up(now + GRACE / 2);
-    assert!(told.try_recv().is_err());
+    assert!(told.get().is_none());
     assert_eq!(settling.next_lost(), Some(now + GRACE));
     settling.give_up(now + GRACE);
-    assert_eq!(told.try_recv().unwrap(), Err(AckError::LeaseExpired));
+    assert_eq!(told.get().unwrap(), Err(AckError::LeaseExpired));
     assert_eq!(settling.redelivered(&delivered("b", 2)), Redelivery::No, "it is handed out again");
 }
 
@@ -116,9 +127,9 @@ async fn an_ack_that_comes_too_late_twice_waits_as_long_the_second_time() {
     let second = first + GRACE / 2;
     settling.acked(second, &result("b", Expired)).unwrap();
     settling.give_up(first + GRACE);
-    assert!(told.try_recv().is_err());
+    assert!(told.get().is_none());
     settling.give_up(second + GRACE);
-    assert_eq!(told.try_recv().unwrap(), Err(AckError::LeaseExpired));
+    assert_eq!(told.get().unwrap(), Err(AckError::LeaseExpired));
 }
 
 #[tokio::test]
@@ -132,10 +143,10 @@ async fn a_message_that_is_being_acked_and_comes_again_is_acked_under_the_new_id
         assert_eq!(sent(&mut settling), (ids(&["b"]), vec![]));
         if is_sent {
             settling.acked(clock::now(), &result("a", Superseded)).unwrap();
-            assert!(told.try_recv().is_err(), "the answer to the earlier one decides nothing");
+            assert!(told.get().is_none(), "the answer to the earlier one decides nothing");
         }
         settling.acked(clock::now(), &result("b", Done)).unwrap();
-        assert_eq!(told.try_recv().unwrap(), Ok(()));
+        assert_eq!(told.get().unwrap(), Ok(()));
     }
 }
 
@@ -144,7 +155,7 @@ async fn a_message_that_was_nacked_on_this_connection_and_comes_again_is_a_new_d
     let (mut settling, mut told) = one(Verdict::Nack);
     sent(&mut settling);
     assert_eq!(settling.redelivered(&delivered("b", 2)), Redelivery::No);
-    assert_eq!(told.try_recv().unwrap(), Ok(()));
+    assert_eq!(told.get().unwrap(), Ok(()));
     settling.add(lease(1, "b"), Verdict::Ack, None);
     settling.nacked(clock::now(), &result("a", Done)).unwrap();
     assert_eq!(sent(&mut settling), (ids(&["b"]), vec![]), "the result of the first is not taken for its");
@@ -158,7 +169,7 @@ async fn a_nack_that_a_restarted_broker_cannot_take_is_made_when_the_message_com
     settling.nacked(clock::now(), &result("a", Expired)).unwrap();
     assert_eq!(sent(&mut settling), (vec![], ids(&["b"])));
     settling.nacked(clock::now(), &result("b", Done)).unwrap();
-    assert_eq!(told.try_recv().unwrap(), Ok(()));
+    assert_eq!(told.get().unwrap(), Ok(()));
 }
 
 #[tokio::test]
@@ -173,7 +184,7 @@ async fn a_nack_of_an_earlier_connection_is_made_again_unless_an_attempt_was_cou
     sent(&mut settling);
     settling.disconnected();
     assert_eq!(settling.redelivered(&delivered("b", 2)), Redelivery::No);
-    assert_eq!(told.try_recv().unwrap(), Ok(()));
+    assert_eq!(told.get().unwrap(), Ok(()));
     assert_eq!(sent(&mut settling), (vec![], vec![]));
 }
 
@@ -195,7 +206,7 @@ async fn a_resent_nack_without_a_lease_is_as_good_as_made() {
     sent(&mut settling);
     settling.nacked(now, &result("a", Expired)).unwrap();
     settling.give_up(now + GRACE);
-    assert_eq!(told.try_recv().unwrap(), Ok(()));
+    assert_eq!(told.get().unwrap(), Ok(()));
 }
 
 #[tokio::test]
@@ -206,7 +217,7 @@ async fn nacks_go_by_their_delay_and_results_are_told_to_the_right_ones() {
         [Verdict::NackAfter(seconds(2)), Verdict::Nack, Verdict::NackAfter(seconds(1)), Verdict::Nack];
     let mut all_told: Vec<Told> = Vec::new();
     for (verdict, sequence) in verdicts.into_iter().zip(1..) {
-        let (waiter, told) = oneshot::channel();
+        let (waiter, told) = waiting();
         settling.add(lease(sequence, &sequence.to_string()), verdict, Some(waiter));
         all_told.push(told);
     }
@@ -216,7 +227,7 @@ async fn nacks_go_by_their_delay_and_results_are_told_to_the_right_ones() {
     for (ack_id, outcome) in [("2", Done), ("4", FencedBySeek), ("3", AlreadySettled), ("1", Done)] {
         settling.nacked(clock::now(), &result(ack_id, outcome)).unwrap();
     }
-    let told: Vec<_> = all_told.iter_mut().map(|told| told.try_recv().unwrap()).collect();
+    let told: Vec<_> = all_told.iter_mut().map(|told| told.get().unwrap()).collect();
     assert_eq!(told, [Ok(()), Ok(()), Err(AckError::AlreadySettled), Err(AckError::FencedBySeek)]);
 }
 

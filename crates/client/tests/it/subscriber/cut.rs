@@ -72,7 +72,7 @@ async fn consume_over_cuts(direction: Direction, bytes: u64) -> u64 {
 
 #[tokio::test]
 async fn wherever_the_connection_is_cut_everything_is_handed_out_once_and_acked() {
-    let steps = (0..16).map(|step| 40 + 110 * step);
+    let steps = (0..16).map(|step| 40 + 60 * step);
     let all = steps.flat_map(|bytes| {
         [Direction::FromClient, Direction::FromServer].map(|direction| consume_over_cuts(direction, bytes))
     });

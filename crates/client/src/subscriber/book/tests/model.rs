@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use futures_util::FutureExt as _;
 use proptest::prelude::*;
 
 use super::*;
@@ -40,7 +39,7 @@ enum Choice {
 #[derive(Debug, Clone, PartialEq)]
 enum State {
     Ready,
-    Leased { ack_id: String, ends: Instant },
+    Leased { lease: u64, ends: Instant },
     Acked,
 }
 
@@ -49,6 +48,7 @@ struct Message {
     state: State,
     attempt: u32,
     nacks: u32,
+    was_delivered: bool,
 }
 
 /// What a future has said, if it has.
@@ -60,7 +60,9 @@ struct World {
     messages: HashMap<u64, Message>,
     next_lease: u64,
     requests: VecDeque<v1::StreamingPullRequest>,
-    answers: VecDeque<v1::StreamingPullResponse>,
+    answers: VecDeque<Answer>,
+    /// What was delivered on this connection: messages and leases.
+    delivered: Vec<(u64, u64)>,
     held: Vec<Delivery>,
     /// Acks, and what has become of them.
     acks: Vec<(u64, Settled, Known)>,
@@ -70,7 +72,9 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let ready = |sequence| (sequence, Message { state: State::Ready, attempt: 1, nacks: 0 });
+        let ready = |sequence| {
+            (sequence, Message { state: State::Ready, attempt: 1, nacks: 0, was_delivered: false })
+        };
         Self {
             now: clock::now(),
             book: book(100),
@@ -78,6 +82,7 @@ impl World {
             next_lease: 0,
             requests: VecDeque::new(),
             answers: VecDeque::new(),
+            delivered: Vec::new(),
             held: Vec::new(),
             acks: Vec::new(),
             nacks: Vec::new(),
@@ -105,26 +110,42 @@ impl World {
         self.look();
     }
 
+    /// Those that have the same attempt go together, in blocks.
     fn deliver(&mut self, most: usize) {
-        let mut frame = Vec::new();
-        for sequence in 1..=MESSAGES {
+        let mut blocks: Vec<DeliveryBlock> = Vec::new();
+        let is_ready = |message: &&Message| message.state == State::Ready;
+        let mut ready: Vec<_> =
+            (1..=MESSAGES).filter(|of| self.messages.get(of).as_ref().is_some_and(is_ready)).collect();
+        ready.truncate(most);
+        for sequence in ready {
             let Some(message) = self.messages.get_mut(&sequence) else { continue };
-            if frame.len() < most && message.state == State::Ready {
-                self.next_lease += 1;
-                let ack_id = format!("{sequence}-{}", self.next_lease);
-                message.state = State::Leased { ack_id: ack_id.clone(), ends: self.now + SECOND * 10 };
-                let delivery_attempt = message.attempt;
-                frame.push(v1::ReceivedMessage { ack_id, delivery_attempt, ..super::message(sequence) });
+            self.next_lease += 1;
+            message.state = State::Leased { lease: self.next_lease, ends: self.now + SECOND * 10 };
+            self.delivered.push((sequence, self.next_lease));
+            let first_delivery = !std::mem::replace(&mut message.was_delivered, true);
+            let (stored, delivery_attempt) = (super::stored(sequence), message.attempt);
+            let is_like = |block: &&mut DeliveryBlock| {
+                (block.delivery_attempt, block.first_delivery) == (delivery_attempt, first_delivery)
+            };
+            match blocks.last_mut().filter(is_like) {
+                Some(block) => block.messages.push(stored),
+                None => blocks.push(DeliveryBlock {
+                    delivery_attempt,
+                    first_delivery,
+                    first_lease: self.next_lease,
+                    messages: vec![stored],
+                    ..Default::default()
+                }),
             }
         }
-        if !frame.is_empty() {
-            self.answers.push_back(v1::StreamingPullResponse { messages: frame, ..Default::default() });
+        if !blocks.is_empty() {
+            self.answers.push_back(Answer { blocks, ..Default::default() });
         }
     }
 
     fn receive(&mut self) {
         let Some(answer) = self.answers.pop_front() else { return };
-        for delivery in self.book.answer(self.now, answer).expect("in step") {
+        for delivery in self.book.answer(self.now, answer).expect("in step").into_iter().flatten() {
             let sequence = delivery.sequence();
             let is_held = self.held.iter().any(|held| held.sequence() == sequence);
             assert!(!is_held, "{sequence} is handed out while it is held");
@@ -146,7 +167,10 @@ impl World {
 
     fn process(&mut self) {
         let Some(request) = self.requests.pop_front() else { return };
-        let mut answer = v1::StreamingPullResponse::default();
+        let mut answer = Answer::default();
+        for number in request.ack_deliveries.iter().flat_map(|range| range.first..=range.last) {
+            self.ack_number(number, &mut answer);
+        }
         for ack_id in request.acks {
             answer.ack_results.push(self.settle_lease(ack_id, true));
         }
@@ -159,23 +183,40 @@ impl World {
         self.answers.push_back(answer);
     }
 
-    fn of(&mut self, ack_id: &str) -> &mut Message {
-        let sequence = ack_id.split_once('-').unwrap().0.parse().unwrap();
-        self.messages.get_mut(&sequence).unwrap()
+    fn ack_number(&mut self, number: u64, answer: &mut Answer) {
+        let (sequence, lease) = self.delivered[usize::try_from(number - 1).unwrap()];
+        let outcome = self.settle_one(sequence, lease, true);
+        let range = v1::DeliveryRange { first: number, last: number };
+        if outcome != v1::LeaseOutcome::Ok {
+            let deliveries = Some(range);
+            let refused = v1::RangeResult { deliveries, outcome: outcome.into(), ..Default::default() };
+            answer.range_results.push(refused);
+        } else if let Some(last) = answer.acked.last_mut().filter(|range| range.last + 1 == number) {
+            last.last = number;
+        } else {
+            answer.acked.push(range);
+        }
     }
 
-    fn outcome(message: &Message, ack_id: &str) -> v1::LeaseOutcome {
-        match &message.state {
+    /// Sequence and lease.
+    fn read(ack_id: &str) -> (u64, u64) {
+        let raw = data_encoding::BASE64URL_NOPAD.decode(ack_id.as_bytes()).unwrap();
+        let number = |at: usize| u64::from_be_bytes(raw[at..at + 8].try_into().unwrap());
+        (number(8), number(16))
+    }
+
+    fn outcome(message: &Message, of: u64) -> v1::LeaseOutcome {
+        match message.state {
             State::Acked => v1::LeaseOutcome::AlreadySettled,
-            State::Leased { ack_id: held, .. } if held == ack_id => v1::LeaseOutcome::Ok,
+            State::Leased { lease, .. } if lease == of => v1::LeaseOutcome::Ok,
             State::Leased { .. } => v1::LeaseOutcome::Superseded,
             State::Ready => v1::LeaseOutcome::Expired,
         }
     }
 
-    fn settle_lease(&mut self, ack_id: String, is_ack: bool) -> v1::SettleResult {
-        let message = self.of(&ack_id);
-        let outcome = Self::outcome(message, &ack_id);
+    fn settle_one(&mut self, sequence: u64, lease: u64, is_ack: bool) -> v1::LeaseOutcome {
+        let message = self.messages.get_mut(&sequence).unwrap();
+        let outcome = Self::outcome(message, lease);
         match (outcome, is_ack) {
             (v1::LeaseOutcome::Ok, true) => message.state = State::Acked,
             (v1::LeaseOutcome::Ok, false) => {
@@ -185,13 +226,20 @@ impl World {
             }
             _ => {}
         }
+        outcome
+    }
+
+    fn settle_lease(&mut self, ack_id: String, is_ack: bool) -> v1::SettleResult {
+        let (sequence, lease) = Self::read(&ack_id);
+        let outcome = self.settle_one(sequence, lease, is_ack);
         v1::SettleResult { ack_id, outcome: outcome.into(), ..Default::default() }
     }
 
     fn extend_lease(&mut self, ack_id: String) -> v1::ExtendResult {
         let until = self.now + SECOND * 10;
-        let message = self.of(&ack_id);
-        let outcome = Self::outcome(message, &ack_id);
+        let (sequence, lease) = Self::read(&ack_id);
+        let message = self.messages.get_mut(&sequence).unwrap();
+        let outcome = Self::outcome(message, lease);
         if let (v1::LeaseOutcome::Ok, State::Leased { ends, .. }) = (outcome, &mut message.state) {
             *ends = until;
         }
@@ -220,6 +268,7 @@ impl World {
     fn cut(&mut self) {
         self.requests.clear();
         self.answers.clear();
+        self.delivered.clear();
         self.book.disconnected(self.now);
     }
 

@@ -23,6 +23,7 @@ use fanfare_proto::{
     },
 };
 use parking_lot::Mutex;
+use prost::Message as _;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
@@ -133,7 +134,9 @@ impl Stream {
         !matches!(soon(self.requests.message()).await, Ok(Some(_)))
     }
 
-    pub(crate) async fn answer(&self, response: StreamingPullResponse) {
+    pub(crate) async fn answer(&self, response: proto::StreamingPullResponse) {
+        let bytes = response.encode_to_vec();
+        let response = StreamingPullResponse::decode(&*bytes).unwrap();
         soon(self.answers.send(Ok(response))).await.unwrap();
     }
 
