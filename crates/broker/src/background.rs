@@ -50,13 +50,17 @@ pub(crate) async fn run_due(shared: &Shared) -> Result<(), Unavailable> {
 }
 
 async fn do_upkeep(inner: Weak<Inner>) {
-    let Some(interval) = inner.upgrade().map(|inner| inner.shared.config.upkeep_interval) else { return };
+    let settings = |inner: Arc<Inner>| (inner.shared.config.upkeep_interval, inner.shared.upkeep_due.clone());
+    let Some((interval, due)) = inner.upgrade().map(settings) else { return };
     let mut rounds = tokio::time::interval(interval);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     // The first tick is at once; recovery has just been.
     rounds.tick().await;
     loop {
-        rounds.tick().await;
+        tokio::select! {
+            _ = rounds.tick() => {}
+            () = due.notified() => {}
+        }
         let Some(inner) = inner.upgrade() else { return };
         run_upkeep(&inner).await;
     }

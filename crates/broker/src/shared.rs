@@ -9,6 +9,7 @@ use std::{
 };
 
 use journal::Journal;
+use tokio::sync::Notify;
 
 use crate::{
     Config, ReadContent, Unavailable, cache::CacheBudget, deadlines::Deadlines, push::Endpoints, time::Time,
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     /// Counts the starts of this data directory, so that no lease identifier is given out twice.
     pub(crate) boot: u32,
     draining: AtomicBool,
+    /// A topic's log has grown too much to wait for the next round of upkeep.
+    pub(crate) upkeep_due: Arc<Notify>,
 }
 
 /// Totals since the process started.
@@ -68,6 +71,7 @@ impl Shared {
             hash_seed: RandomState::new().hash_one(boot),
             boot,
             draining: AtomicBool::new(false),
+            upkeep_due: Arc::default(),
         }
     }
 

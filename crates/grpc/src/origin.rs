@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use data_encoding::HEXLOWER;
+use parking_lot::Mutex;
 use telemetry::TraceContext;
 use tonic::metadata::MetadataMap;
 use types::limits;
@@ -43,6 +44,27 @@ fn correlation_id(headers: &MetadataMap) -> Result<Option<Box<str>>, Refusal> {
     Ok(Some(value.into()))
 }
 
+/// Random bytes that were drawn together: each draw is a call of the system.
+struct Drawn {
+    bits: [u8; DRAW],
+    used: usize,
+}
+
+/// Bytes of a draw: 64 correlation IDs.
+const DRAW: usize = 1_024;
+
+impl Drawn {
+    /// No byte is given twice. A machine without randomness still gets its messages through; their IDs are then less telling.
+    fn fill(&mut self, buffer: &mut [u8]) {
+        if self.used + buffer.len() > DRAW {
+            _ = getrandom::fill(&mut self.bits);
+            self.used = 0;
+        }
+        buffer.copy_from_slice(&self.bits[self.used..self.used + buffer.len()]);
+        self.used += buffer.len();
+    }
+}
+
 /// Fills a buffer with random bytes.
 type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
@@ -53,8 +75,8 @@ pub struct CorrelationIds(Arc<Fill>);
 impl CorrelationIds {
     /// From the machine's random source.
     pub fn random() -> Self {
-        // A machine without randomness still gets its messages through; their IDs are then less telling.
-        Self::from_fn(|buffer| _ = getrandom::fill(buffer))
+        let drawn = Mutex::new(Drawn { bits: [0; DRAW], used: DRAW });
+        Self::from_fn(move |buffer| drawn.lock().fill(buffer))
     }
 
     /// From a source of one's own, for tests.
@@ -78,6 +100,8 @@ impl fmt::Debug for CorrelationIds {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -116,6 +140,8 @@ mod tests {
     fn a_generated_correlation_id_is_32_hexadecimal_digits() {
         assert_eq!(&*CorrelationIds::from_fn(|buffer| buffer.fill(0xab)).next(), "ab".repeat(16));
         let ids = CorrelationIds::random();
-        assert_ne!(ids.next(), ids.next());
+        // More than one draw.
+        let different: HashSet<_> = (0..1_000).map(|_| ids.next()).collect();
+        assert_eq!(different.len(), 1_000);
     }
 }

@@ -13,29 +13,41 @@ pub(crate) struct Id {
 }
 
 impl Id {
+    #[cfg(test)]
     pub(crate) fn of(id: &[u8]) -> Self {
         let (name, number) = numbered(id).unwrap_or((id, 0));
         Self { name: fingerprint(name), number }
     }
 
-    /// Of many messages. A name that several in a row have is hashed once.
+    /// Of many messages.
     pub(crate) fn of_all<'a>(ids: impl Iterator<Item = Option<&'a [u8]>>) -> Vec<Option<Self>> {
-        let mut before: Option<(&[u8], Fingerprint)> = None;
-        let mut of = |id: &'a [u8]| {
-            let (name, number) = numbered(id).unwrap_or((id, 0));
-            let hash = match before {
-                Some((same, hash)) if same == name => hash,
-                _ => fingerprint(name),
-            };
-            before = Some((name, hash));
-            Self { name: hash, number }
-        };
-        ids.map(|id| id.map(&mut of)).collect()
+        let mut read = Ids::default();
+        ids.map(|id| id.map(|id| read.id(id))).collect()
     }
 
     /// Whether it certainly differs from all before it in a list of which `self` is the latest, and each followed the one before.
     pub(crate) fn is_followed_by(&self, next: &Self) -> bool {
         self.name == next.name && self.number < next.number
+    }
+}
+
+/// Reads one ID after the other. A name that several in a row have is hashed once.
+#[derive(Debug, Default)]
+pub(crate) struct Ids {
+    /// Empty at first, and then it is no ID's.
+    name: Vec<u8>,
+    hash: Fingerprint,
+}
+
+impl Ids {
+    pub(crate) fn id(&mut self, id: &[u8]) -> Id {
+        let (name, number) = numbered(id).unwrap_or((id, 0));
+        if self.name.is_empty() || self.name != name {
+            self.name.clear();
+            self.name.extend_from_slice(name);
+            self.hash = fingerprint(name);
+        }
+        Id { name: self.hash, number }
     }
 }
 

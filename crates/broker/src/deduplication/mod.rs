@@ -20,7 +20,7 @@ use std::{
 use types::{Sequence, Timestamp, limits};
 
 pub(crate) use earlier::Earlier;
-pub(crate) use id::{Fingerprint, Id};
+pub(crate) use id::{Fingerprint, Id, Ids};
 use runs::{Run, Runs};
 
 /// A remembered ID without a number, for a checkpoint: when its message was accepted and which one it is.
@@ -33,7 +33,7 @@ type Age = (Timestamp, Fingerprint, u64);
 
 #[derive(Debug, Default)]
 pub(crate) struct Deduplication {
-    by_name: HashMap<Fingerprint, Runs>,
+    by_name: HashMap<Fingerprint, Runs, foldhash::fast::RandomState>,
     /// Oldest first.
     by_age: VecDeque<Age>,
 }
@@ -47,6 +47,9 @@ impl Deduplication {
 
     /// Remembers that this message stands for this ID from now on.
     pub(crate) fn remember(&mut self, id: Id, at: Timestamp, sequence: Sequence) {
+        if self.lengthen(id, at, sequence) {
+            return;
+        }
         self.cut_out(id);
         if self.newest(id.name).is_some_and(|run| run.take(id.number, at, sequence)) {
             return;
@@ -105,6 +108,17 @@ impl Deduplication {
     fn current(&self, &(at, name, first): &Age) -> Option<(Fingerprint, Run)> {
         let run = self.by_name.get(&name)?.with(first)?;
         (run.first == first && run.at == at).then_some((name, run))
+    }
+
+    /// What [`Self::remember`] does of a client that counts, with one search: the latest run becomes longer, and no run has the number.
+    fn lengthen(&mut self, id: Id, at: Timestamp, sequence: Sequence) -> bool {
+        let Some(&(newest_at, newest, first)) = self.by_age.back() else { return false };
+        if newest != id.name {
+            return false;
+        }
+        let run = self.by_name.get_mut(&newest).and_then(|runs| runs.last_up_to(id.number));
+        let newest = run.filter(|run| run.first == first && run.at == newest_at);
+        newest.is_some_and(|run| run.take(id.number, at, sequence))
     }
 
     /// The run that was remembered last, if it is of this name.

@@ -67,6 +67,14 @@ impl Runs {
         run.sequence_of(number).is_some().then_some(*run)
     }
 
+    /// The run with the greatest first number that is not above this one.
+    pub(super) fn last_up_to(&mut self, number: u64) -> Option<&mut Run> {
+        match self {
+            Self::One(run) => (run.first <= number).then_some(run),
+            Self::Many(runs) => Some(runs.range_mut(..=number).next_back()?.1),
+        }
+    }
+
     pub(super) fn starting_with(&mut self, first: u64) -> Option<&mut Run> {
         match self {
             Self::One(run) => (run.first == first).then_some(run),

@@ -198,7 +198,12 @@ impl Topic {
 
     /// Counts towards the next checkpoint.
     fn written(&self, batch: &Batch) {
-        self.written.fetch_add(batch.bytes().len() as u64, Ordering::Relaxed);
+        let bytes = batch.bytes().len() as u64;
+        let before = self.written.fetch_add(bytes, Ordering::Relaxed);
+        let limit = self.shared.config.checkpoint_bytes.saturating_mul(CHECKPOINTS_LATE);
+        if before < limit && before + bytes >= limit {
+            self.shared.upkeep_due.notify_one();
+        }
     }
 
     /// Waits until a state record has a chance.
@@ -221,6 +226,10 @@ impl Topic {
         }
     }
 }
+
+/// A round of upkeep comes early where so many checkpoints are due by the bytes that were written: a fast publisher writes gigabytes between
+/// two rounds, and all of it would be read again at the next start.
+const CHECKPOINTS_LATE: u64 = 8;
 
 /// Room to ask for, at the least, before a state record is tried again.
 const STATE_BYTES: usize = 64 << 10;

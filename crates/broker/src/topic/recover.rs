@@ -24,7 +24,7 @@ use super::{
 use crate::{
     OpenError,
     cache::TailCache,
-    deduplication::Deduplication,
+    deduplication::{Deduplication, Ids},
     record::{Start, SubscriptionEvent},
     shared::Shared,
     subscription::{Reading, Subscription},
@@ -64,7 +64,13 @@ impl Topic {
         let as_of = part.as_ref().map_or(first, |part| part.as_of);
         let topic = Arc::new(Self::new(opening, log, shared, end));
         let uncounted = part.map_or_else(|| Ok(Uncounted::default()), |part| topic.take_over(part, from))?;
-        let replay = Replay { topic: &topic, topic_as_of: as_of, uncounted, last_at: Timestamp::EPOCH };
+        let replay = Replay {
+            topic: &topic,
+            topic_as_of: as_of,
+            uncounted,
+            last_at: Timestamp::EPOCH,
+            ids: Ids::default(),
+        };
         replay.run(from, end).await?;
         Ok(topic)
     }

@@ -8,7 +8,7 @@ use types::{Invalid, Position, SubscriptionUid, Timestamp, push::EndpointStatus}
 use super::{Topic, checkpoint::FilterPart, recover::Creation};
 use crate::{
     OpenError,
-    deduplication::Id,
+    deduplication::Ids,
     record::{Message, Record, SubscriptionEvent, TopicEvent},
     subscription::{FilterChange, PolicyChange, Subscription},
 };
@@ -53,6 +53,7 @@ pub(super) struct Replay<'a> {
     pub(super) topic_as_of: Position,
     pub(super) uncounted: Uncounted,
     pub(super) last_at: Timestamp,
+    pub(super) ids: Ids,
 }
 
 impl Replay<'_> {
@@ -125,7 +126,7 @@ impl Replay<'_> {
         }
     }
 
-    fn message(&self, position: Position, at: Timestamp, message: &Message) {
+    fn message(&mut self, position: Position, at: Timestamp, message: &Message) {
         let mut state = self.topic.state.lock();
         state.end = position + 1;
         state.published = message.ordinal + 1;
@@ -133,7 +134,7 @@ impl Replay<'_> {
         let window = state.settings.deduplication_window;
         state.deduplication.forget_old(at, window);
         if let Some(id) = message.deduplication_id.as_deref().filter(|_| !window.is_zero()) {
-            state.deduplication.remember(Id::of(id), at, position);
+            state.deduplication.remember(self.ids.id(id), at, position);
         }
     }
 

@@ -42,6 +42,25 @@ async fn segments_that_everybody_has_settled_are_dropped() {
 }
 
 #[tokio::test]
+async fn a_log_that_grows_fast_is_looked_after_before_the_next_round() {
+    let journal = memory::Config { segment_bytes: 10_000, ..memory::Config::default() };
+    let hour = Duration::from_secs(3_600);
+    let config = Config { checkpoint_bytes: 1 << 16, upkeep_interval: hour, ..Config::default() };
+    let fixture = Fixture::with(MemoryJournal::new(journal), config).await;
+    fixture.topic(TopicSettings::default()).await;
+    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    let first = || fixture.broker.topic_stats(&topic()).unwrap().first_position;
+    // A segment is dropped once two checkpoints no longer need it.
+    let several_rounds = async {
+        while first() == 1 {
+            fill(&fixture, 100).await;
+            fixture.drain("a").await;
+        }
+    };
+    tokio::time::timeout(seconds(60), several_rounds).await.expect("no round came early");
+}
+
+#[tokio::test]
 async fn a_dead_letter_a_delayed_message_and_a_slow_key_are_carried_forward_and_pin_nothing() {
     let mut fixture = small_segments().await;
     fixture.topic(TopicSettings::default()).await;

@@ -7,7 +7,33 @@ use std::time::Duration;
 pub(super) struct BatchLimits {
     pub(super) messages: usize,
     pub(super) bytes: usize,
-    pub(super) delay: Duration,
+    pub(super) delay: Delay,
+}
+
+/// How long a batch waits that is not full.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Delay {
+    /// Not at all while fewer than [`EAGER`] requests have no answer, and [`GATHER`] at the most while more have none.
+    ByNeed,
+    /// So long.
+    Fixed(Duration),
+}
+
+/// Requests without an answer from which on messages gather. With one, a message would wait for the sync that serves the one before it;
+/// with many, a publisher that is slower than its batches would send each message alone.
+const EAGER: usize = 2;
+/// The longest that messages gather.
+const GATHER: Duration = Duration::from_millis(1);
+
+impl Delay {
+    /// With so many requests that have no answer.
+    pub(super) fn with(self, requests: usize) -> Duration {
+        match self {
+            Self::ByNeed if requests < EAGER => Duration::ZERO,
+            Self::ByNeed => GATHER,
+            Self::Fixed(delay) => delay,
+        }
+    }
 }
 
 impl BatchLimits {
@@ -31,7 +57,7 @@ impl BatchLimits {
 mod tests {
     use super::*;
 
-    const LIMITS: BatchLimits = BatchLimits { messages: 3, bytes: 10, delay: Duration::ZERO };
+    const LIMITS: BatchLimits = BatchLimits { messages: 3, bytes: 10, delay: Delay::ByNeed };
 
     fn cut(sizes: &[usize]) -> usize {
         LIMITS.cut(sizes.iter().copied())

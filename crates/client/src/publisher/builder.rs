@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use super::{
     Handle, Publisher,
-    batch::BatchLimits,
+    batch::{BatchLimits, Delay},
     ids::{CorrelationIds, DeduplicationIds},
     inbox::Inbox,
     room::Room,
@@ -32,7 +32,7 @@ pub struct PublisherBuilder {
     pub(super) topic: String,
     pub(super) batch_messages: usize,
     pub(super) batch_bytes: usize,
-    pub(super) batch_delay: Duration,
+    pub(super) batch_delay: Delay,
     pub(super) max_outstanding_messages: usize,
     pub(super) max_outstanding_bytes: usize,
     pub(super) on_full: OnFull,
@@ -47,7 +47,7 @@ impl PublisherBuilder {
             topic,
             batch_messages: 100,
             batch_bytes: 1 << 20,
-            batch_delay: Duration::from_millis(1),
+            batch_delay: Delay::ByNeed,
             max_outstanding_messages: 10_000,
             max_outstanding_bytes: 64 << 20,
             on_full: OnFull::Wait,
@@ -68,9 +68,12 @@ impl PublisherBuilder {
         self
     }
 
-    /// How long a message waits for others to fill its batch. 0 sends at once what is there. Default: 1 ms.
+    /// How long a message waits for others to fill its batch. 0 sends at once what is there.
+    ///
+    /// Default: only where that costs little. While at most one request has no answer, a message goes at once; while more have none, messages
+    /// gather, until a batch is full or 1 ms is over.
     pub fn batch_delay(mut self, delay: Duration) -> Self {
-        self.batch_delay = delay;
+        self.batch_delay = Delay::Fixed(delay);
         self
     }
 

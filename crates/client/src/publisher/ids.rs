@@ -1,9 +1,13 @@
 //! The IDs that a publisher makes for messages that have none.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    fmt::Write as _,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// Characters of a prefix: 5 random bits each.
 const PREFIX: usize = 26;
+const HEX: &[u8; 16] = b"0123456789abcdef";
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 /// Characters of a deduplication ID, at most: prefix, hyphen, number.
 pub(super) const DEDUPLICATION_ID: usize = PREFIX + 1 + 20;
@@ -12,7 +16,8 @@ pub(super) const DEDUPLICATION_ID: usize = PREFIX + 1 + 20;
 /// in little memory.
 #[derive(Debug)]
 pub(super) struct DeduplicationIds {
-    prefix: String,
+    /// The latest; what is before its number is this publisher's alone.
+    text: String,
     last: u64,
 }
 
@@ -21,13 +26,22 @@ impl DeduplicationIds {
     pub(super) fn random() -> Option<Self> {
         let mut bits = [0; PREFIX];
         getrandom::fill(&mut bits).ok()?;
-        let prefix = bits.iter().map(|bits| char::from(ALPHABET[usize::from(bits % 32)])).collect();
-        Some(Self { prefix, last: 0 })
+        let prefix = bits.iter().map(|bits| char::from(ALPHABET[usize::from(bits % 32)])).chain(['-']);
+        Some(Self { text: prefix.collect(), last: 0 })
     }
 
-    pub(super) fn next(&mut self) -> String {
+    /// The next one is the longest there is.
+    #[cfg(test)]
+    pub(super) fn before_the_last() -> Self {
+        Self { text: "x".repeat(PREFIX) + "-", last: u64::MAX - 1 }
+    }
+
+    pub(super) fn next(&mut self) -> &String {
         self.last += 1;
-        format!("{}-{}", self.prefix, self.last)
+        self.text.truncate(PREFIX + 1);
+        // Into a string nothing is ever refused.
+        _ = write!(self.text, "{}", self.last);
+        &self.text
     }
 }
 
@@ -48,7 +62,12 @@ impl CorrelationIds {
     }
 
     pub(super) fn next(&self) -> String {
-        format!("{:016x}{:016x}", self.publisher, self.next.fetch_add(1, Ordering::Relaxed))
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let bytes = [self.publisher, number].map(u64::to_be_bytes);
+        let digits = bytes.as_flattened().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let mut text = String::with_capacity(32);
+        text.extend(digits.map(|digit| char::from(HEX[usize::from(digit)])));
+        text
     }
 }
 
@@ -59,11 +78,11 @@ mod tests {
     #[test]
     fn deduplication_ids_have_a_prefix_of_their_publisher_and_count_from_1() {
         let (mut a, mut b) = (DeduplicationIds::random().unwrap(), DeduplicationIds::random().unwrap());
-        let (first, second) = (a.next(), a.next());
+        let (first, second) = (a.next().clone(), a.next().clone());
         let (prefix, number) = first.split_once('-').unwrap();
         assert_eq!((prefix.len(), number), (26, "1"));
         assert_eq!(second, format!("{prefix}-2"));
-        assert_ne!(b.next(), first);
+        assert_ne!(*b.next(), first);
         a.last = u64::MAX - 1;
         assert_eq!(a.next().len(), DEDUPLICATION_ID);
     }

@@ -251,7 +251,7 @@ impl Inbox {
 
     fn take(&mut self, offer: Offer, reply: oneshot::Sender<Outcome>, now: Instant) {
         let bytes = offer.bytes();
-        let (body, key) = offer.finish(|| self.ids.as_mut().map(DeduplicationIds::next));
+        let (body, key) = offer.finish(self.ids.as_mut());
         let reply = Reply::new(reply);
         self.taken.push(Held { number: self.next_number, taken_at: now, body, key, bytes, reply });
         self.next_number += 1;

@@ -101,7 +101,7 @@ impl State {
         if self.requests.len() >= self.window {
             return Due::Open;
         }
-        let since = clock::after(first.taken_at, self.limits.delay);
+        let since = clock::after(first.taken_at, self.limits.delay.with(self.requests.len()));
         match first.number < self.urgent_below || since <= now || self.is_full() {
             true => Due::Now,
             false => Due::At(since),

@@ -4,26 +4,27 @@
 //! message.
 
 use bytes::Bytes;
-use fanfare_proto::v1;
 use prost::Message as _;
 
-use super::ids::{CorrelationIds, DEDUPLICATION_ID};
+use super::ids::{CorrelationIds, DEDUPLICATION_ID, DeduplicationIds};
 use crate::{Message, correlation, trace};
 
 /// The largest limit that an operator can choose for a request: no broker takes a message that is larger.
 pub(super) const LARGEST: usize = 64 << 20;
 /// Tag and length of a message in its request, at most.
 const FRAME: usize = 6;
+/// Of [`fanfare_proto::v1::NewMessage`].
+const DEDUPLICATION_ID_TAG: u32 = 4;
 /// Tag, length and text of a deduplication ID in its message, at most.
 const ID_FIELD: usize = 2 + DEDUPLICATION_ID;
 
-/// [`v1::PublishStreamRequest`], field for field.
+/// [`fanfare_proto::v1::PublishStreamRequest`], field for field.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Request {
     /// In the first request of a stream only.
     #[prost(string, tag = "1")]
     pub(super) topic: String,
-    /// Each an encoded [`v1::NewMessage`].
+    /// Each an encoded [`fanfare_proto::v1::NewMessage`].
     #[prost(bytes = "bytes", repeated, tag = "2")]
     pub(super) messages: Vec<Bytes>,
     #[prost(bool, tag = "3")]
@@ -64,10 +65,10 @@ impl Offer {
     }
 
     /// The encoded message, with an ID if it wants one, and its ordering key.
-    pub(super) fn finish(mut self, id: impl FnOnce() -> Option<String>) -> (Bytes, Option<Box<str>>) {
-        if let Some(deduplication_id) = self.wants_id.then(id).flatten() {
+    pub(super) fn finish(mut self, ids: Option<&mut DeduplicationIds>) -> (Bytes, Option<Box<str>>) {
+        if let Some(ids) = ids.filter(|_| self.wants_id) {
             // Encoded messages one after the other are their fields merged.
-            v1::NewMessage { deduplication_id, ..v1::NewMessage::default() }.encode_raw(&mut self.body);
+            prost::encoding::string::encode(DEDUPLICATION_ID_TAG, ids.next(), &mut self.body);
         }
         (self.body.into(), self.key)
     }
@@ -75,6 +76,8 @@ impl Offer {
 
 #[cfg(test)]
 mod tests {
+    use fanfare_proto::v1;
+
     use super::*;
 
     fn offer(message: Message, deduplicate: bool) -> Offer {
@@ -82,7 +85,7 @@ mod tests {
     }
 
     fn decoded(offer: Offer) -> v1::NewMessage {
-        v1::NewMessage::decode(offer.finish(|| Some("p-1".to_owned())).0).unwrap()
+        v1::NewMessage::decode(offer.finish(DeduplicationIds::random().as_mut()).0).unwrap()
     }
 
     #[test]
@@ -100,7 +103,8 @@ mod tests {
         let own = decoded(offer(Message::new("a").deduplication_id("mine").correlation_id("c"), true));
         assert_eq!((own.deduplication_id.as_str(), own.correlation_id.as_str()), ("mine", "c"));
         let made = decoded(offer(Message::new("a"), true));
-        assert_eq!((made.deduplication_id.as_str(), made.correlation_id.len()), ("p-1", 32));
+        assert!(made.deduplication_id.ends_with("-1"), "{made:?}");
+        assert_eq!(made.correlation_id.len(), 32);
         assert_eq!(decoded(offer(Message::new("a"), false)).deduplication_id, "");
     }
 
@@ -115,8 +119,8 @@ mod tests {
         for length in [0, 1, 100, 127, 128, 20_000, 3 << 20] {
             let offer = offer(Message::new(vec![7; length]), true);
             let bytes = offer.bytes();
-            let id = "x".repeat(DEDUPLICATION_ID);
-            let messages = vec![offer.finish(|| Some(id)).0];
+            let mut ids = DeduplicationIds::before_the_last();
+            let messages = vec![offer.finish(Some(&mut ids)).0];
             let added = Request { messages, ..Request::default() }.encoded_len();
             assert!(added <= bytes && bytes < added + 10, "{length}: {added}, {bytes}");
         }

@@ -12,6 +12,7 @@ use crate::{
     Message, ServerError, clock,
     publisher::{
         MessageFate, PublishError,
+        batch::Delay,
         held::Outcome,
         ids::{CorrelationIds, DeduplicationIds},
         inbox::{Future, Inbox, NotTaken, Waiting},
@@ -176,7 +177,7 @@ struct Sim {
 
 impl Sim {
     fn new() -> Self {
-        let limits = BatchLimits { messages: 3, bytes: 1_000, delay: Duration::ZERO };
+        let limits = BatchLimits { messages: 3, bytes: 1_000, delay: Delay::Fixed(Duration::ZERO) };
         Self {
             inbox: Inbox::new(Room::new(MAX_MESSAGES, 1 << 20), DeduplicationIds::random()),
             state: State::new(limits, Duration::from_secs(60)),

@@ -4,7 +4,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::*;
 use crate::{
     Message, ServerError, clock,
-    publisher::{PublishError, held::Reply, ids::CorrelationIds, inbox::Future, wire::Offer},
+    publisher::{PublishError, batch::Delay, held::Reply, ids::CorrelationIds, inbox::Future, wire::Offer},
 };
 
 const DELAY: Duration = Duration::from_secs(1);
@@ -18,7 +18,7 @@ struct Case {
 
 impl Case {
     fn new(messages: usize, bytes: usize) -> Self {
-        let limits = BatchLimits { messages, bytes, delay: DELAY };
+        let limits = BatchLimits { messages, bytes, delay: Delay::Fixed(DELAY) };
         Self { state: State::new(limits, Duration::from_secs(60)), now: clock::now(), futures: Vec::new() }
     }
 
@@ -34,7 +34,7 @@ impl Case {
         let offer = Offer::new(message, &CorrelationIds::random(), false);
         let number = self.futures.len() as u64;
         let bytes = offer.bytes();
-        let (body, key) = offer.finish(|| None);
+        let (body, key) = offer.finish(None);
         let held = Held { number, taken_at: self.now, body, key, bytes, reply: Reply::new(sender) };
         self.futures.push(future);
         self.collect(vec![held], 0);
@@ -102,6 +102,25 @@ fn a_batch_that_is_not_full_waits_for_its_delay_and_a_full_one_does_not() {
     case.take(Message::new("d"));
     assert_eq!(case.send(), [3]);
     case.later(DELAY);
+    assert_eq!(case.send(), [1]);
+}
+
+#[test]
+fn by_default_messages_gather_only_while_two_requests_have_no_answer() {
+    let mut case = Case::new(3, 1 << 20);
+    case.state.limits.delay = Delay::ByNeed;
+    for sent in [&[1][..], &[1], &[]] {
+        case.take(Message::new("x"));
+        assert_eq!(case.send(), sent);
+    }
+    let Due::At(time) = case.state.due(case.now) else { panic!("nothing is due for ever") };
+    assert_eq!(time - case.now, Duration::from_millis(1));
+    case.take(Message::new("x"));
+    case.state.answered(vec![PublishResult::default()]).unwrap();
+    assert_eq!(case.send(), [2], "one of the two was answered");
+    (0..7).for_each(|_| case.take(Message::new("x")));
+    assert_eq!(case.send(), [3, 3], "full ones do not wait");
+    case.later(Duration::from_millis(1));
     assert_eq!(case.send(), [1]);
 }
 
