@@ -53,7 +53,7 @@ async fn system(args: &[String]) -> anyhow::Result<()> {
     use load::Workload;
     let kind = args[0].parse()?;
     let dir = tempfile::tempdir_in(std::env::var("BENCH_DIR").unwrap_or(".".into()))?;
-    let tools = Tools::find();
+    let tools = Tools::find()?;
     eprintln!("{}", tools.version(kind).await?);
     let running = start(kind, &tools, dir.path()).await?;
     for (i, spec) in args[1..].iter().enumerate() {
