@@ -174,6 +174,7 @@ debian_program node nodejs
 debian_program npm npm
 debian_program strace strace
 debian_program setpriv util-linux
+debian_program valgrind valgrind
 install_promtool
 install_grpcurl
 install_python_grpc

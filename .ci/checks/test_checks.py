@@ -3,6 +3,7 @@
 import unittest
 
 import edges
+import instructions
 import promises
 import tidy
 
@@ -106,6 +107,30 @@ class Promises(unittest.TestCase):
     def test_a_missing_test_and_a_promise_without_one_are_found(self):
         found = promises.complaints(self.DOCUMENT, "async fn a_test_that_is_there() {}")
         self.assertEqual(len(found), 2, found)
+
+
+class Instructions(unittest.TestCase):
+    def test_start_and_end_of_a_run_are_not_counted(self):
+        deliveries = (instructions.MANY - instructions.FEW) * instructions.SUBSCRIPTIONS
+        self.assertEqual(instructions.per_delivery(1_000_000, 1_000_000 + 700 * deliveries), 700)
+
+    def test_the_count_is_found_in_what_callgrind_says(self):
+        said = "==7== Events    : Ir\n==7== Collected : 123456789\n==7==\n==7== I   refs:      123,456,789\n"
+        self.assertEqual(instructions.collected(said), 123_456_789)
+        with self.assertRaises(SystemExit):
+            instructions.collected("==7== killed\n")
+
+    def test_much_more_fails_and_much_less_passes_with_advice(self):
+        committed = instructions.read(instructions.write({"broker": 1_000}))
+        self.assertEqual(committed, {"broker": 1_000})
+        for figure, is_good, part in [
+            (1_000, True, "+0.0%"), (1_250, True, "+25.0%"), (1_251, False, "more than 25% above"),
+            (751, True, "-24.9%"), (749, True, "time for a new figure"),
+        ]:
+            [(found, line)] = instructions.judge({"broker": figure}, committed)
+            self.assertEqual((found, part in line), (is_good, True), line)
+        [(found, _)] = instructions.judge({"whole": 1}, committed)
+        self.assertFalse(found, "a load without a figure is not guarded")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 use clap::{Args, Subcommand};
 
 use crate::{
-    Error, Session, common::Common, connect, context, environment::Environment, filter, info, publish, pull,
-    settle, shell, stats, subscription, tail, topic,
+    Error, Session, bench, common::Common, connect, context, environment::Environment, filter, info, publish,
+    pull, settle, shell, stats, subscription, tail, topic,
 };
 
 /// The client commands.
@@ -29,6 +29,8 @@ pub enum Command {
     Extend(With<settle::Extend>),
     /// Show the broker, its topics and subscriptions in figures.
     Stats(With<stats::Stats>),
+    /// Put load on the broker and measure it: on topics of its own, which it deletes.
+    Bench(With<bench::Bench>),
     /// Try filter policies.
     Filter(With<filter::Filter>),
     /// Show the broker: version, health and limits.
@@ -74,6 +76,7 @@ impl Command {
             Self::Nack(with) => with.run(environment, settle::nack).await,
             Self::Extend(with) => with.run(environment, settle::extend).await,
             Self::Stats(with) => with.run(environment, stats::run).await,
+            Self::Bench(with) => with.run(environment, bench::run).await,
             Self::Filter(with) => with.run(environment, filter::run).await,
             Self::Info(with) => with.run(environment, info::run).await,
             Self::Context(with) => context::run(with.command, &with.common, environment),

@@ -5,7 +5,7 @@
 
 use std::{fs, path::Path};
 
-use fanfare_client::{Client, RetryPolicy};
+use fanfare_client::{Client, ClientBuilder, RetryPolicy};
 
 use crate::{
     Error, Session,
@@ -34,9 +34,10 @@ pub(crate) fn session(common: &Common, environment: &Environment) -> Result<Sess
         out.note(&warning);
     }
     let target = target(common, environment, &store)?;
-    let client = client(&target.entry, common)?;
+    let builder = builder(&target.entry, common)?;
     Ok(Session {
-        client,
+        client: builder.clone().build()?,
+        builder,
         names: Names::new(target.entry.project.clone()),
         out,
         endpoints: target.entry.endpoints,
@@ -94,6 +95,10 @@ pub(crate) fn check(entry: &Entry) -> Result<(), Error> {
 }
 
 fn client(entry: &Entry, common: &Common) -> Result<Client, Error> {
+    Ok(builder(entry, common)?.build()?)
+}
+
+fn builder(entry: &Entry, common: &Common) -> Result<ClientBuilder, Error> {
     let mut builder = Client::builder()
         .retry(RetryPolicy::default().within(common.timeout))
         .connect_timeout(common.timeout.max(std::time::Duration::from_secs(1)));
@@ -115,7 +120,7 @@ fn client(entry: &Entry, common: &Common) -> Result<Client, Error> {
             ));
         }
     }
-    Ok(builder.build()?)
+    Ok(builder)
 }
 
 fn token(entry: &Entry) -> Result<Option<String>, Error> {

@@ -10,7 +10,7 @@ use crate::CODES;
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Run a broker", &["serve", "push-worker", "demo", "config"]),
     ("Publish and consume", &["publish", "pull", "tail", "ack", "nack", "extend"]),
-    ("Look and change", &["topic", "subscription", "stats", "filter", "info"]),
+    ("Look and change", &["topic", "subscription", "stats", "filter", "info", "bench"]),
     ("This command line", &["context", "completions", "man", "help"]),
 ];
 

@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //!
-//! - It knows `fanfare-client` and nothing else of the product; whatever it does, a program can do.
+//! - It knows `fanfare-client` and, for `bench`, `load` over it, and nothing else of the product; whatever it does, a program can do.
 //! - Standard output has answers only, standard error the rest. With `--json` an answer is one JSON document, or one a line for what streams, in
 //!   the JSON mapping of the API.
 //! - A token or another secret is never an argument and never printed.
@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod clock;
 mod command;
 mod common;
@@ -65,6 +66,8 @@ pub fn run(command: Command, whole: clap::Command) -> Result<(), Error> {
 /// What every command has at hand.
 pub(crate) struct Session {
     pub(crate) client: fanfare_client::Client,
+    /// What it was made of, for who wants more connections.
+    pub(crate) builder: fanfare_client::ClientBuilder,
     pub(crate) names: names::Names,
     pub(crate) out: output::Out,
     pub(crate) endpoints: Vec<String>,

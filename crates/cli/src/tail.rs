@@ -102,7 +102,7 @@ async fn create(command: &Tail, session: &Session) -> Result<String, Error> {
     Ok(name)
 }
 
-fn random() -> Result<String, Error> {
+pub(crate) fn random() -> Result<String, Error> {
     let mut bytes = [0; 10];
     getrandom::fill(&mut bytes).map_err(|error| Error::System(std::io::Error::other(error.to_string())))?;
     Ok(data_encoding::HEXLOWER.encode(&bytes))

@@ -23,12 +23,40 @@ const OUTSTANDING: usize = 10_000;
 #[derive(Debug, Clone)]
 pub struct Fanfare {
     clients: Vec<Client>,
+    /// What names are in; empty for the default one.
+    project: String,
 }
 
 impl Fanfare {
     /// Reached by these clients in turn: each has a connection of its own.
+    ///
+    /// # Panics
+    /// Without a client.
     pub fn new(clients: Vec<Client>) -> Self {
-        Self { clients }
+        assert!(!clients.is_empty(), "a broker is reached by some client");
+        Self { clients, project: String::new() }
+    }
+
+    /// With its topics and subscriptions in this project.
+    #[must_use]
+    pub fn in_project(mut self, project: &str) -> Self {
+        project.clone_into(&mut self.project);
+        self
+    }
+
+    fn name(&self, kind: &str, name: &str) -> String {
+        match self.project.as_str() {
+            "" => name.to_owned(),
+            project => format!("projects/{project}/{kind}/{name}"),
+        }
+    }
+
+    fn topic(&self, name: &str) -> String {
+        self.name("topics", name)
+    }
+
+    fn subscription(&self, name: &str) -> String {
+        self.name("subscriptions", name)
     }
 
     fn client(&self, of: &str) -> &Client {
@@ -45,22 +73,26 @@ impl System for Fanfare {
 
     async fn create(&self, topic: &str, subscriptions: &[String]) -> Result<()> {
         let client = self.client(topic);
-        client.topics().create(topic).await?;
-        let create = |name: &String| client.subscriptions().create(name.as_str(), topic).into_future();
+        let topic = self.topic(topic);
+        client.topics().create(&topic).await?;
+        let create = |name: &String| {
+            client.subscriptions().create(self.subscription(name), topic.as_str()).into_future()
+        };
         let created = stream::iter(subscriptions).map(create).buffer_unordered(64);
         created.try_for_each(|_| std::future::ready(Ok(()))).await?;
         Ok(())
     }
 
     async fn publisher(&self, topic: &str) -> Result<(Sender, Acknowledgements)> {
-        let publisher = self.client(topic).publisher(topic);
+        let publisher = self.client(topic).publisher(self.topic(topic));
         let publisher = publisher.max_outstanding_messages(OUTSTANDING).build();
         let (futures, published) = mpsc::unbounded_channel();
         Ok((Sender { publisher, futures }, Acknowledgements { published }))
     }
 
     async fn subscriber(&self, _topic: &str, subscription: &str) -> Result<Consumer> {
-        let messages = self.client(subscription).subscriber(subscription).messages();
+        let client = self.client(subscription);
+        let messages = client.subscriber(self.subscription(subscription)).messages();
         Ok(Consumer { messages, handles: Vec::new(), settled: VecDeque::new() })
     }
 }

@@ -1,5 +1,6 @@
 //! The client commands of the binary, run as people run them: what they print, and how they end. What differs from run to run is masked.
 
+mod benching;
 mod commands;
 mod contexts;
 mod document;
