@@ -22,14 +22,15 @@ ALLOWED = {
     "grpc": {"types", "filter", "queue", "broker", "fanfare-proto", "telemetry"},
     "push": {"types", "filter", "broker", "fanfare-proto", "telemetry"},
     "fanfare-client": {"fanfare-proto"},
-    "cli": {"fanfare-client"},
+    "load": {"fanfare-client", "fanfare-proto"},
+    "cli": {"fanfare-client", "load"},
     "server": {
         "types", "journal", "journal-disk", "journal-nats", "broker", "grpc", "push", "telemetry", "cli",
     },
 }
 
 # These stand on top: nothing of the product depends on them, so they may use all of it.
-TOP = {"fanfare-testkit", "bench", "e2e", "fuzz"}
+TOP = {"fanfare-testkit", "fanfare-bench", "e2e", "fuzz"}
 
 # Only these name an engine, besides the engines' own dev-dependencies and what stands on top.
 ENGINES = {"journal-disk", "journal-nats"}

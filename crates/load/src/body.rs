@@ -1,6 +1,7 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use tokio::time::Instant;
 
 /// The least that a body can be: index and time.
 pub const SMALLEST_BODY: usize = 16;
@@ -11,6 +12,10 @@ pub struct Clock(Instant);
 
 impl Clock {
     /// Starts at zero.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measuring takes time, and tokio's clock can be moved in tests"
+    )]
     pub fn start() -> Self {
         Self(Instant::now())
     }

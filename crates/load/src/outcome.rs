@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 pub struct Outcome {
     /// Messages that were published and acknowledged.
     pub published: u64,
-    /// Deliveries that were received and settled.
+    /// Deliveries that were received and settled; where a backlog is drained, those of the drain.
     pub delivered: u64,
-    /// From the first publish to the last thing that counts.
+    /// From the first publish to the last thing that counts; where a backlog is drained, from the first moment of the drain.
     pub seconds: f64,
     /// From handing a message to the client library until its acknowledgement; at a fixed rate, from when it was due.
     pub publish_latency: Option<Percentiles>,

@@ -1,5 +1,3 @@
-use std::future::Future;
-
 use anyhow::Result;
 use bytes::Bytes;
 
@@ -57,4 +55,22 @@ pub trait Subscriber: Send + 'static {
 
     /// Ends consuming, once every settlement has reached the system and, where it confirms them, is confirmed.
     fn finish(self) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// A system that can be called with one message, and answers when that is acknowledged.
+pub trait UnarySystem: Clone + Send + Sync + 'static {
+    /// Makes one call after the other.
+    type Caller: Caller;
+
+    /// Creates a topic, which is new, without subscriptions.
+    fn create(&self, topic: &str) -> impl Future<Output = Result<()>> + Send;
+
+    /// The caller of this number, from 0; calls are concurrent by having several callers.
+    fn caller(&self, topic: &str, number: usize) -> impl Future<Output = Result<Self::Caller>> + Send;
+}
+
+/// See [`UnarySystem`].
+pub trait Caller: Send + 'static {
+    /// Publishes one message. A message that was refused is an error.
+    fn call(&mut self, body: Bytes) -> impl Future<Output = Result<()>> + Send;
 }

@@ -1,11 +1,17 @@
-use anyhow::Result;
-use futures_util::future::try_join_all;
+use std::sync::Arc;
 
-use super::drive::{Seen, consume_all, publish_all};
-use crate::{Body, Clock, Correctness, Latency, Outcome, System};
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Drive,
+    drive::{Consumers, publish_all},
+    names,
+};
+use crate::{Body, Clock, Expected, Outcome, Progress, System, Workload};
 
 /// W2: one publisher; every subscription settles every message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FanOut {
     /// How many are published.
     pub messages: u64,
@@ -21,40 +27,39 @@ impl FanOut {
     /// Runs it on a new topic of this name; the subscriptions are `{topic}-0` and so on.
     ///
     /// # Errors
-    /// Those of the system: nothing is tried again.
+    /// Those of the system: nothing is tried again; or nothing has moved for [`STALL`](crate::STALL).
     pub async fn run(&self, system: &impl System, topic: &str) -> Result<Outcome> {
-        let names: Vec<_> = (0..self.subscriptions).map(|number| format!("{topic}-{number}")).collect();
+        Workload::FanOut(self.clone()).run(system, topic).await
+    }
+}
+
+impl Drive for FanOut {
+    fn expected(&self) -> Expected {
+        Expected { published: self.messages, delivered: self.messages * self.subscriptions as u64 }
+    }
+
+    async fn drive(&self, system: &impl System, topic: &str, progress: &Arc<Progress>) -> Result<Outcome> {
+        let names = names(topic, self.subscriptions);
         system.create(topic, &names).await?;
         let clock = Clock::start();
-        let mut consumers = Vec::new();
+        let mut consumers = Consumers::new(clock, progress);
         for name in &names {
-            let subscriber = system.subscriber(topic, name).await?;
-            consumers.push(tokio::spawn(consume_all(subscriber, self.messages, clock)));
+            consumers.start(system, (topic, name), self.messages, 0).await?;
         }
         let mut publisher = system.publisher(topic).await?;
         let filling = Body::filling(self.bytes);
         let started = clock.now();
-        let published = publish_all(&mut publisher, self.messages, &filling, self.outstanding, clock).await?;
-        let seen = try_join_all(consumers).await?.into_iter().collect::<Result<Vec<_>>>()?;
-        let done = seen.iter().map(|seen| seen.done).max().unwrap_or(started);
-        let (delivered, latency, correctness) = sum(&seen);
+        let watch = (clock, &**progress);
+        let publishing = publish_all(&mut publisher, self.messages, &filling, self.outstanding, watch);
+        let (published, total) = tokio::try_join!(publishing, consumers.all())?;
+        let done = if names.is_empty() { clock.now() } else { total.done };
         Ok(Outcome {
             published: self.messages,
-            delivered,
-            seconds: (done - started).as_secs_f64(),
+            delivered: total.delivered,
+            seconds: done.saturating_sub(started).as_secs_f64(),
             publish_latency: published.percentiles(),
-            delivery_latency: latency.percentiles(),
-            correctness,
+            delivery_latency: total.latency.percentiles(),
+            correctness: total.correctness,
         })
     }
-}
-
-fn sum(seen: &[Seen]) -> (u64, Latency, Correctness) {
-    let mut total = (0, Latency::default(), Correctness::default());
-    for Seen { ledger, latency, .. } in seen {
-        total.0 += ledger.distinct();
-        total.1.add(latency);
-        total.2 += ledger.close();
-    }
-    total
 }

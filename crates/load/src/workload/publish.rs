@@ -1,10 +1,13 @@
-use anyhow::Result;
+use std::sync::Arc;
 
-use super::drive::publish_all;
-use crate::{Body, Clock, Outcome, System};
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::{Drive, drive::publish_all};
+use crate::{Body, Clock, Expected, Outcome, Progress, System, Workload};
 
 /// W1: one publisher, no subscription.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publish {
     /// How many.
     pub messages: u64,
@@ -18,12 +21,23 @@ impl Publish {
     /// Runs it on a new topic of this name.
     ///
     /// # Errors
-    /// Those of the system: nothing is tried again.
+    /// Those of the system: nothing is tried again; or nothing has moved for [`STALL`](crate::STALL).
     pub async fn run(&self, system: &impl System, topic: &str) -> Result<Outcome> {
+        Workload::Publish(self.clone()).run(system, topic).await
+    }
+}
+
+impl Drive for Publish {
+    fn expected(&self) -> Expected {
+        Expected { published: self.messages, delivered: 0 }
+    }
+
+    async fn drive(&self, system: &impl System, topic: &str, progress: &Arc<Progress>) -> Result<Outcome> {
         system.create(topic, &[]).await?;
         let mut publisher = system.publisher(topic).await?;
         let (clock, filling) = (Clock::start(), Body::filling(self.bytes));
-        let latency = publish_all(&mut publisher, self.messages, &filling, self.outstanding, clock).await?;
+        let watch = (clock, &**progress);
+        let latency = publish_all(&mut publisher, self.messages, &filling, self.outstanding, watch).await?;
         Ok(Outcome {
             published: self.messages,
             seconds: clock.now().as_secs_f64(),
