@@ -32,13 +32,15 @@ pub enum Metric {
     Flushes,
     /// Memory that the server holds more of, for each subscription that does nothing.
     RssPerSubscription,
+    /// The same after a restart, when nothing is left of creating them.
+    RssPerSubscriptionRestarted,
     /// From the start of the process until it takes traffic.
     Ready,
 }
 
 impl Metric {
     /// All, in the order of the tables.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Throughput,
         Self::ServerCpu,
         Self::ClientCpu,
@@ -52,6 +54,7 @@ impl Metric {
         Self::Written,
         Self::Flushes,
         Self::RssPerSubscription,
+        Self::RssPerSubscriptionRestarted,
         Self::Ready,
     ];
 
@@ -71,6 +74,7 @@ impl Metric {
             Self::Written => "bytes written/message",
             Self::Flushes => "flushes/1,000 messages",
             Self::RssPerSubscription => "KiB/subscription",
+            Self::RssPerSubscriptionRestarted => "the same after a restart",
             Self::Ready => "ready after, s",
         }
     }
