@@ -4,16 +4,24 @@
 //! is done is in crate `load`, the same code for every system. *Invariant: all that is computed from results is pure, so that a report can be made
 //! again from `results.json`.*
 
+mod command;
+mod compare;
 mod goals;
+mod lab;
 mod machine;
+mod measure;
 mod metric;
+mod own;
+mod plan;
 pub mod process;
 pub mod report;
 pub mod results;
 #[cfg(test)]
 mod sample;
 mod stats;
+pub mod systems;
 
+pub use command::Cli;
 pub use goals::{GOALS, Goal, Judged, Of, Verdict};
 pub use machine::Machine;
 pub use metric::Metric;

@@ -79,6 +79,12 @@ impl Metric {
         }
     }
 
+    /// Whether it is a time that one message takes.
+    pub fn is_latency(self) -> bool {
+        use Metric::{DeliveryP50, DeliveryP99, DeliveryP999, PublishP50, PublishP99, PublishP999};
+        matches!(self, PublishP50 | PublishP99 | PublishP999 | DeliveryP50 | DeliveryP99 | DeliveryP999)
+    }
+
     /// Of two figures, whether the larger is the better.
     pub fn more_is_better(self) -> bool {
         self == Self::Throughput

@@ -157,7 +157,7 @@ fn family(pid: u32) -> Vec<u32> {
     found
 }
 
-fn cpu_seconds(pid: u32) -> Option<f64> {
+pub(crate) fn cpu_seconds(pid: u32) -> Option<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // After the name, which may hold spaces: utime and stime are the 12th and 13th (proc(5)).
     let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);

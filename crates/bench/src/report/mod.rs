@@ -6,6 +6,8 @@ mod format;
 mod markdown;
 mod page;
 
+pub(crate) use format::figure;
+
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
