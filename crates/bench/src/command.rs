@@ -131,7 +131,8 @@ impl Compare {
         if machine.is_in_memory() {
             say("the data is in memory, so an fsync costs nothing here: choose a disk with --data");
         }
-        let takes_part = |kind: &Kind| plan.iter().any(|case| case.entries.iter().any(|(other, _)| other == kind));
+        let takes_part =
+            |kind: &Kind| plan.iter().any(|case| case.entries.iter().any(|(other, _)| other == kind));
         let mut systems = Vec::new();
         for kind in Kind::all().into_iter().filter(takes_part) {
             tools.server(kind)?;
@@ -206,7 +207,8 @@ fn line(run: &Run) -> String {
         Metric::RssPerSubscription,
         Metric::Ready,
     ];
-    let figure = |metric: Metric| Some(format!("{} {}", report::figure(*run.figures.get(&metric)?), metric.heading()));
+    let figure =
+        |metric: Metric| Some(format!("{} {}", report::figure(*run.figures.get(&metric)?), metric.heading()));
     let what = match &run.failure {
         Some(failure) => format!("FAILED: {failure}"),
         None => shown.into_iter().filter_map(figure).collect::<Vec<_>>().join(", "),

@@ -61,9 +61,17 @@ fn latencies(figures: &mut BTreeMap<Metric, f64>, job: &Job, outcome: &Outcome) 
 /// What is wrong, in words; nothing if all is right.
 pub fn complaint(found: Correctness) -> Option<String> {
     let Correctness { missing, duplicate, out_of_order, foreign } = found;
-    let all = [(missing, "missing"), (duplicate, "duplicate"), (out_of_order, "out of order"), (foreign, "foreign")];
-    let wrong: Vec<_> =
-        all.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let all = [
+        (missing, "missing"),
+        (duplicate, "duplicate"),
+        (out_of_order, "out of order"),
+        (foreign, "foreign"),
+    ];
+    let wrong: Vec<_> = all
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
     (!wrong.is_empty()).then(|| wrong.join(", "))
 }
 

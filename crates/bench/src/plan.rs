@@ -61,7 +61,8 @@ pub fn plan(quick: bool, workloads: &[String], systems: &[Kind]) -> Vec<Planned>
 
 /// Whether `W2` or `W2/16` means this case.
 fn covers(name: &str, key: &str) -> bool {
-    let rest = key.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name)).map(|_| &key[name.len()..]);
+    let rest =
+        key.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name)).map(|_| &key[name.len()..]);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
@@ -97,13 +98,18 @@ fn small() -> Vec<Planned> {
 
 fn publish((bytes, messages): (usize, u64)) -> Planned {
     let workload = Workload::Publish(Publish { messages, bytes, outstanding: OUTSTANDING });
-    shared(format!("W1/{bytes}"), format!("one publisher, {bytes} bytes a message, no subscription"), &workload)
+    shared(
+        format!("W1/{bytes}"),
+        format!("one publisher, {bytes} bytes a message, no subscription"),
+        &workload,
+    )
 }
 
 fn fan_out((subscriptions, messages): (usize, u64)) -> Planned {
     let workload = FanOut { messages, bytes: KIB, outstanding: OUTSTANDING, subscriptions };
     let plural = if subscriptions == 1 { "" } else { "s" };
-    let title = format!("one publisher, {subscriptions} subscription{plural}, 1 KiB; deliveries, each settled");
+    let title =
+        format!("one publisher, {subscriptions} subscription{plural}, 1 KiB; deliveries, each settled");
     shared(format!("W2/{subscriptions}"), title, &Workload::FanOut(workload))
 }
 
@@ -141,13 +147,15 @@ fn many_subscriptions(many: ManySubscriptions) -> Planned {
 
 fn idle(idle: Idle) -> Planned {
     let Idle { subscriptions, topics } = idle;
-    let title = format!("{subscriptions} subscriptions of {topics} topics that do nothing, and a restart with them");
+    let title =
+        format!("{subscriptions} subscriptions of {topics} topics that do nothing, and a restart with them");
     ours(format!("W7/{subscriptions}"), title, Job::Idle(idle))
 }
 
 fn recovery(recovery: Recovery) -> Planned {
     let mib = recovery.mib;
-    let title = format!("a start after kill -9 with a backlog of {mib} MiB, which is then received and settled");
+    let title =
+        format!("a start after kill -9 with a backlog of {mib} MiB, which is then received and settled");
     ours(format!("W8/{mib}"), title, Job::Recovery(recovery))
 }
 
@@ -174,9 +182,21 @@ fn slower(kind: Kind, workload: &Workload) -> u64 {
         (Kind::RabbitQuorum, Workload::Drain(_)) => 2,
         (_, Workload::Drain(_)) => 1,
         (Kind::NatsFsync, _) => 30,
-        (Kind::RabbitQuorum, _) => if wide { 20 } else { 10 },
+        (Kind::RabbitQuorum, _) => {
+            if wide {
+                20
+            } else {
+                10
+            }
+        }
         (Kind::RedisFsync, _) => 5,
-        (Kind::NatsBuffered, _) => if wide { 4 } else { 2 },
+        (Kind::NatsBuffered, _) => {
+            if wide {
+                4
+            } else {
+                2
+            }
+        }
         (Kind::RedisBuffered, _) => 2,
         _ => 1,
     }
@@ -239,7 +259,11 @@ mod tests {
         assert_eq!(keys(&["W9/64"], &[Kind::TonicUnary]), ["W9/64"]);
         assert!(keys(&["W6"], &[Kind::RedisFsync]).is_empty());
         let only = plan(true, &["W1".to_owned()], &[Kind::RabbitQuorum]);
-        assert_eq!(kinds(&only[0]), [Kind::RabbitQuorum], "what was asked for is run although quick leaves it out");
+        assert_eq!(
+            kinds(&only[0]),
+            [Kind::RabbitQuorum],
+            "what was asked for is run although quick leaves it out"
+        );
     }
 
     #[test]

@@ -27,8 +27,19 @@ fn what_is_unknown_or_out_of_range_is_refused() {
 
 #[test]
 fn the_command_in_the_results_says_what_was_measured_and_no_directory() {
-    let arguments =
-        ["--workload", "W2", "--system", "redis-fsync", "--rounds", "5", "--quick", "--out", "/a", "--data", "/b"];
+    let arguments = [
+        "--workload",
+        "W2",
+        "--system",
+        "redis-fsync",
+        "--rounds",
+        "5",
+        "--quick",
+        "--out",
+        "/a",
+        "--data",
+        "/b",
+    ];
     let expected = "cargo run --release -p fanfare-bench -- compare --workload W2 --system redis-fsync --rounds 5 --quick";
     assert_eq!(compare(&arguments).command(), expected);
 }
@@ -53,7 +64,9 @@ fn a_system_is_in_the_class_of_its_promise() {
     assert_eq!(class(Kind::FanfareInterval), Class::FanfareBuffered);
     let peers = [Kind::NatsFsync, Kind::RedisFsync, Kind::RabbitQuorum];
     assert!(peers.into_iter().all(|kind| class(kind) == Class::FsyncPeer));
-    assert!([Kind::NatsBuffered, Kind::RedisBuffered].into_iter().all(|kind| class(kind) == Class::BufferedPeer));
+    assert!(
+        [Kind::NatsBuffered, Kind::RedisBuffered].into_iter().all(|kind| class(kind) == Class::BufferedPeer)
+    );
     assert!([Kind::TonicStream, Kind::TonicUnary].into_iter().all(|kind| class(kind) == Class::Ceiling));
 }
 

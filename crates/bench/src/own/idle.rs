@@ -24,7 +24,8 @@ impl Idle {
     pub(crate) async fn run(&self, tools: &Tools, directory: &Path) -> Result<Measured> {
         let server = Server::start(tools, directory).await?;
         let client = server.clients(1)?.remove(0);
-        let topics = stream::iter(0..self.topics).map(|topic| client.topics().create(format!("t{topic}")).into_future());
+        let topics = stream::iter(0..self.topics)
+            .map(|topic| client.topics().create(format!("t{topic}")).into_future());
         topics.buffer_unordered(TOGETHER).try_for_each(|_| std::future::ready(Ok(()))).await?;
         let before = rss_bytes(server.process.pid())?;
         let create = |number: usize| {
