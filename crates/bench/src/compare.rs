@@ -16,13 +16,13 @@ use crate::{
 const RUN_ENDS_WITHIN: Duration = Duration::from_secs(300);
 
 /// Makes a run.
-pub trait Lab {
+pub(crate) trait Lab {
     /// On a freshly started system in a fresh directory, which is gone afterwards.
     fn run(&self, kind: Kind, job: &Job) -> impl Future<Output = Result<Measured>>;
 }
 
 /// Makes all runs of a case. What fails or is not correct is told and counts for nothing; the others go on. `note` hears of each run.
-pub async fn case(planned: &Planned, rounds: u32, lab: &impl Lab, mut note: impl FnMut(&Run)) -> Case {
+pub(crate) async fn case(planned: &Planned, rounds: u32, lab: &impl Lab, mut note: impl FnMut(&Run)) -> Case {
     let mut runs = Vec::new();
     for round in 1..=rounds {
         for (kind, job) in &planned.entries {

@@ -4,6 +4,8 @@
 //! is done is in crate `load`, the same code for every system. *Invariant: all that is computed from results is pure, so that a report can be made
 //! again from `results.json`.*
 
+#![forbid(unsafe_code)]
+
 mod command;
 mod compare;
 mod goals;

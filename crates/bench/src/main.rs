@@ -1,5 +1,7 @@
 //! The program `fanfare-bench`.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use clap::Parser as _;

@@ -8,7 +8,7 @@ use crate::{Metric, plan::Job, process::Usage};
 
 /// What one run gave.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// Published.
     pub messages: u64,
     /// By name.
@@ -22,7 +22,7 @@ const MIB: f64 = 1_048_576.0;
 impl Measured {
     /// Of a run during which the server and the load program used this. What would mislead is left out: the throughput of what is sent at a fixed
     /// rate, and what a drain cost, because publishing the backlog is in it.
-    pub fn of(job: &Job, outcome: &Outcome, server: Usage, client_cpu_seconds: f64) -> Self {
+    pub(crate) fn of(job: &Job, outcome: &Outcome, server: Usage, client_cpu_seconds: f64) -> Self {
         let mut figures = BTreeMap::new();
         let fixed = matches!(job, Job::Many(_) | Job::Shared(Workload::Steady(_) | Workload::ManyTopics(_)));
         let drain = matches!(job, Job::Shared(Workload::Drain(_)));
@@ -59,7 +59,7 @@ fn latencies(figures: &mut BTreeMap<Metric, f64>, job: &Job, outcome: &Outcome) 
 }
 
 /// What is wrong, in words; nothing if all is right.
-pub fn complaint(found: Correctness) -> Option<String> {
+pub(crate) fn complaint(found: Correctness) -> Option<String> {
     let Correctness { missing, duplicate, out_of_order, foreign } = found;
     let all = [
         (missing, "missing"),

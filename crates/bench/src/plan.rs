@@ -14,7 +14,7 @@ use crate::{
 
 /// One workload at one size, and who is put to it.
 #[derive(Debug, Clone)]
-pub struct Planned {
+pub(crate) struct Planned {
     /// As in [`Case`](crate::results::Case).
     pub key: String,
     /// For people.
@@ -25,7 +25,7 @@ pub struct Planned {
 
 /// What is done in a run.
 #[derive(Debug, Clone)]
-pub enum Job {
+pub(crate) enum Job {
     /// What every system can be put to.
     Shared(Workload),
     /// W9.
@@ -45,7 +45,7 @@ const KIB: usize = 1_024;
 const QUICK: [Kind; 4] = [Kind::FanfareFsync, Kind::NatsFsync, Kind::RedisFsync, Kind::TonicStream];
 
 /// The matrix, less what `workloads` and `systems` leave out: an empty list leaves out nothing.
-pub fn plan(quick: bool, workloads: &[String], systems: &[Kind]) -> Vec<Planned> {
+pub(crate) fn plan(quick: bool, workloads: &[String], systems: &[Kind]) -> Vec<Planned> {
     let mut plan = if quick { small() } else { large() };
     plan.retain(|case| workloads.is_empty() || workloads.iter().any(|name| covers(name, &case.key)));
     for case in &mut plan {

@@ -8,7 +8,7 @@ use crate::{Metric, measure::Measured, systems::Tools};
 
 /// W7: subscriptions that do nothing, what memory they take, and how long a start with them takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Idle {
+pub(crate) struct Idle {
     /// Over which the subscriptions are spread evenly.
     pub topics: usize,
     /// In all.

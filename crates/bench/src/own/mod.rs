@@ -4,6 +4,6 @@ mod idle;
 mod recovery;
 mod server;
 
-pub use idle::Idle;
-pub use recovery::Recovery;
+pub(crate) use idle::Idle;
+pub(crate) use recovery::Recovery;
 pub(crate) use server::Server;

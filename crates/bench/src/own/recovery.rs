@@ -8,7 +8,7 @@ use crate::{Metric, measure::Measured, systems::Tools};
 
 /// W8: how long a broker that was killed takes until it is ready, by the size of its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Recovery {
+pub(crate) struct Recovery {
     /// Of messages of one subscription, none of which was consumed.
     pub mib: u64,
 }
@@ -61,7 +61,10 @@ async fn receive(system: &Fanfare, messages: u64) -> Result<Correctness> {
     while !ledger.is_complete() {
         subscriber.receive(&mut bodies).await?;
         for bytes in bodies.drain(..) {
-            Body::decode(&bytes).map_or_else(|| ledger.note_foreign(), |body| ledger.note(body.index));
+            match Body::decode(&bytes) {
+                Some(body) => ledger.note(body.index),
+                None => ledger.note_foreign(),
+            }
         }
         subscriber.settle().await?;
     }
