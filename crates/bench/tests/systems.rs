@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::fs;
+use std::{fs, path::Path};
 
 use fanfare_bench::systems::{Kind, Tools, configuration, start};
 use load::{
@@ -10,9 +10,9 @@ use load::{
     workload::{Drain, FanOut, Publish, UnaryPublish},
 };
 
-/// The debug build of the broker is named by FANFARE_BIN, the other programs by the variables that `.ci/tools.sh` exports.
+/// The broker is named by FANFARE_BIN or of the same build, the other programs are where `.ci/tools.sh` has put them.
 fn tools() -> Tools {
-    Tools::find().with_bare(env!("CARGO_BIN_EXE_fanfare-bench"))
+    Tools::find_from(Path::new(env!("CARGO_BIN_EXE_fanfare-bench")))
 }
 
 fn fan_out(messages: u64) -> Workload {

@@ -49,7 +49,8 @@ pub(super) async fn start(tools: &Tools, dir: &Path) -> Result<(Process, Process
     let mut command = program(&tools.erlang()?.join("epmd"));
     command.args(["-address", &Ipv4Addr::LOCALHOST.to_string(), "-port", &names.port().to_string()]);
     let daemon = Process::start(&mut command, names, &dir.join("epmd.log")).await?;
-    let mut command = program(tools.server(Kind::RabbitQuorum)?);
+    // It looks for its parts beside itself, so a link to it is of no use.
+    let mut command = program(&tools.server(Kind::RabbitQuorum)?.canonicalize()?);
     environment(&mut command, tools.erlang()?, dir, distribution.port(), names.port())?;
     let server = Process::start(&mut command, listen, &dir.join("rabbit.log")).await?;
     Ok((server, daemon, Rabbit::connect(listen).await?))

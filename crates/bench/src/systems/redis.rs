@@ -121,7 +121,7 @@ impl Publisher for Sender {
         let pipeline = std::mem::replace(&mut self.pipeline, Pipeline::with_capacity(PIPELINE));
         let (mut connection, messages) = (self.connection.clone(), pipeline.len());
         let answers = async move { connection.send_packed_commands(&pipeline, 0, messages).await };
-        let mut added = Box::pin(answers.map(move |answers| counted(answers?, messages)));
+        let mut added = Box::pin(answers.map(move |answers| counted(&answers?, messages)));
         // Looked at once, it is handed to the connection, which keeps the order.
         match added.as_mut().now_or_never() {
             Some(result) => self.sent.push(Box::pin(std::future::ready(result))),
@@ -132,8 +132,8 @@ impl Publisher for Sender {
 }
 
 /// Every command has an answer, and none of them is an error.
-fn counted(answers: Vec<Value>, commands: usize) -> Result<usize> {
-    for answer in &answers {
+fn counted(answers: &[Value], commands: usize) -> Result<usize> {
+    for answer in answers {
         if let Value::ServerError(error) = answer {
             bail!("refused: {error:?}");
         }
@@ -166,7 +166,7 @@ impl Consumer {
         let commands = pipeline.len();
         let mut answers = self.connection.send_packed_commands(pipeline, 0, commands).await?;
         let last = answers.pop();
-        counted(answers, commands.saturating_sub(1))?;
+        counted(&answers, commands.saturating_sub(1))?;
         Ok(last)
     }
 }
@@ -194,7 +194,7 @@ impl Subscriber for Consumer {
         let mut pipeline = Pipeline::new();
         self.acknowledge(&mut pipeline);
         if let Some(answer) = self.run(&pipeline).await? {
-            counted(vec![answer], 1)?;
+            counted(&[answer], 1)?;
         }
         Ok(())
     }
@@ -247,9 +247,9 @@ mod tests {
     #[test]
     fn a_command_that_was_refused_or_not_answered_is_an_error() {
         let id = || text("1-0");
-        assert_eq!(counted(vec![id(), id()], 2).unwrap(), 2);
-        assert!(counted(vec![id()], 2).is_err());
+        assert_eq!(counted(&[id(), id()], 2).unwrap(), 2);
+        assert!(counted(&[id()], 2).is_err());
         let refused = ::redis::parse_redis_value(b"-ERR full\r\n").unwrap();
-        assert!(counted(vec![id(), refused], 2).is_err());
+        assert!(counted(&[id(), refused], 2).is_err());
     }
 }

@@ -28,25 +28,26 @@ const HOW: &str = "`. .ci/tools.sh` installs it";
 
 impl Tools {
     /// Looks for all of them; one that is missing is an error only when it is asked for.
-    pub fn find() -> Self {
-        let beside = |name: &str| env::current_exe().ok().map(|exe| exe.with_file_name(name));
-        let tools = PathBuf::from("target/tools");
-        let build = "`cargo build --release` makes it";
-        Self {
-            fanfare: program("FANFARE_BIN", beside("fanfare"), "fanfare", build),
-            nats: program("NATS_SERVER", Some(tools.join("nats-server")), "nats-server", HOW),
-            redis: program("REDIS_SERVER", Some(tools.join("redis-server")), "redis-server", HOW),
-            rabbit: program("RABBITMQ_SERVER", Some(tools.join("rabbitmq-server")), "rabbitmq-server", HOW),
-            erlang: program("ERLANG_BIN", Some(tools.join("rabbitmq/usr/lib/erlang/bin")), "erl", HOW),
-            bare: program("FANFARE_BENCH_BIN", env::current_exe().ok(), "fanfare-bench", build),
-        }
+    ///
+    /// # Errors
+    /// This program does not know where it is.
+    pub fn find() -> Result<Self> {
+        Ok(Self::find_from(&env::current_exe()?))
     }
 
-    /// With another program for bare tonic: for a caller that is not the benchmark itself.
-    #[must_use]
-    pub fn with_bare(mut self, program: impl Into<PathBuf>) -> Self {
-        self.bare = Ok(program.into());
-        self
+    /// The same for a caller that is not the benchmark's program: this is, and the broker is beside it.
+    pub fn find_from(bench: &Path) -> Self {
+        let tools = |name: &str| bench.ancestors().nth(2).map(|target| target.join("tools").join(name));
+        let (beside, build) =
+            (Some(bench.with_file_name("fanfare")), "`cargo build --release -p server` makes it");
+        Self {
+            fanfare: program("FANFARE_BIN", beside, "fanfare", build),
+            nats: program("NATS_SERVER", tools("nats-server"), "nats-server", HOW),
+            redis: program("REDIS_SERVER", tools("redis-server"), "redis-server", HOW),
+            rabbit: program("RABBITMQ_SERVER", tools("rabbitmq-server"), "rabbitmq-server", HOW),
+            erlang: program("ERLANG_BIN", tools("rabbitmq/usr/lib/erlang/bin"), "erl", HOW),
+            bare: Ok(bench.to_owned()),
+        }
     }
 
     /// The program that is started for this system.

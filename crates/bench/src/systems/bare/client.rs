@@ -124,14 +124,14 @@ pub(crate) enum Passed {
     /// It answers with the first batch.
     Soon(oneshot::Receiver<Result<Streaming<BareReceipt>, Status>>),
     /// It has answered.
-    Now(Streaming<BareReceipt>),
+    Now(Box<Streaming<BareReceipt>>),
 }
 
 impl Receipts for Passed {
     async fn next(&mut self) -> Result<usize> {
         loop {
             match self {
-                Self::Soon(answer) => *self = Self::Now(answer.await??),
+                Self::Soon(answer) => *self = Self::Now(Box::new(answer.await??)),
                 Self::Now(receipts) => {
                     let receipt = receipts.message().await?.context("the stream has ended")?;
                     return Ok(usize::try_from(receipt.messages)?);
