@@ -113,7 +113,7 @@ impl Compare {
         if plan.is_empty() {
             bail!("no workload and system is left: workloads are W1 to W9, and not every system does each");
         }
-        let tools = Tools::find();
+        let tools = Tools::find()?;
         let mut results = self.begin(&plan, &tools).await?;
         tokio::select! {
             done = self.measure(&plan, &tools, &mut results) => done?,

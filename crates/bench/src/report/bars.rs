@@ -100,15 +100,21 @@ impl Chart {
             text,
             r#"<text text-anchor="middle" transform="translate(20 {y}) rotate(-90)">{axis}</text>"#
         );
-        let mut x = 16.0;
+        text + &self.legend()
+    }
+
+    /// In as many rows as it takes; there is room for two.
+    fn legend(&self) -> String {
+        let (mut text, mut x, mut y) = (String::new(), 16.0, 42.0);
         for series in &self.series {
-            _ = writeln!(
-                text,
-                r#"<rect class="c{}" x="{x:.0}" y="42" width="12" height="12"/>"#,
-                series.colour
-            );
-            _ = writeln!(text, r#"<text x="{:.0}" y="52">{}</text>"#, x + 17.0, escape(&series.name));
-            x += 34.0 + 6.6 * series.name.chars().count() as f64;
+            let width = 34.0 + 6.6 * series.name.chars().count() as f64;
+            if x + width > WIDTH {
+                (x, y) = (16.0, y + 19.0);
+            }
+            let (colour, name) = (series.colour, escape(&series.name));
+            _ = writeln!(text, r#"<rect class="c{colour}" x="{x:.0}" y="{y}" width="12" height="12"/>"#);
+            _ = writeln!(text, r#"<text x="{:.0}" y="{}">{name}</text>"#, x + 17.0, y + 10.0);
+            x += width;
         }
         text
     }
