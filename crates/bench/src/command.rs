@@ -1,0 +1,230 @@
+//! The command line.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    time::SystemTime,
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    Machine, Metric, compare,
+    lab::Here,
+    plan::{Planned, plan},
+    report,
+    results::{Class, Results, Run, System},
+    systems::{self, Kind, Tools},
+};
+
+/// Measures Fanfare side by side with its peers and with the bare parts.
+#[derive(Debug, Parser)]
+#[command(name = "fanfare-bench")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run workloads on all systems in turn, and report; ends with 1 if a run failed or was not correct
+    Compare(Compare),
+    /// Make report and charts again from the results in a directory
+    Report(Report),
+    /// Serve as the bare tonic system
+    #[command(name = systems::BARE_COMMAND, hide = true)]
+    ServeBare {
+        /// Where
+        listen: SocketAddr,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Compare {
+    /// Only this workload, as W2, or one size of it, as W2/16; can be repeated
+    #[arg(long, value_name = "WORKLOAD")]
+    workload: Vec<String>,
+    /// Only this system; can be repeated
+    #[arg(long, value_name = "SYSTEM", long_help = systems_help())]
+    system: Vec<Kind>,
+    /// How often each is run, in turn [default: 3, or 1 with --quick]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: Option<u32>,
+    /// Small sizes, to see that everything works: the figures say nothing
+    #[arg(long)]
+    quick: bool,
+    /// Where results.json, report.md and the charts go
+    #[arg(long, value_name = "DIR", default_value = "target/bench/results")]
+    out: PathBuf,
+    /// Where servers keep their data, below a directory of their own each: on the disk that is to be measured
+    #[arg(long, value_name = "DIR", default_value = "target/bench/data")]
+    data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Report {
+    /// With the results.json of a comparison
+    directory: PathBuf,
+    /// Also put it between the markers of this page, with the charts in `performance/` beside it
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+}
+
+fn systems_help() -> String {
+    let lines = Kind::all().map(|kind| format!("  {:<17} {}", kind.name(), kind.about()));
+    format!("Only this system; can be repeated:\n{}", lines.join("\n"))
+}
+
+impl Cli {
+    /// Does it.
+    ///
+    /// # Errors
+    /// It could not begin or not be written. Runs that fail are no error but the exit code 1.
+    pub async fn run(self) -> Result<ExitCode> {
+        match self.command {
+            Command::Compare(arguments) => arguments.run().await,
+            Command::Report(arguments) => arguments.run(),
+            Command::ServeBare { listen } => {
+                systems::serve_bare(listen).await?;
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+impl Report {
+    fn run(self) -> Result<ExitCode> {
+        let results = report::read(&self.directory)?;
+        report::write(&results, &self.directory)?;
+        if let Some(page) = &self.page {
+            report::write_page(&results, page)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Compare {
+    async fn run(self) -> Result<ExitCode> {
+        let plan = plan(self.quick, &self.workload, &self.system);
+        if plan.is_empty() {
+            bail!("no workload and system is left: workloads are W1 to W9, and not every system does each");
+        }
+        let tools = Tools::find()?;
+        let mut results = self.begin(&plan, &tools).await?;
+        tokio::select! {
+            done = self.measure(&plan, &tools, &mut results) => done?,
+            _ = tokio::signal::ctrl_c() => bail!("interrupted; what is complete is in {}", self.out.display()),
+        }
+        let failed = results.failures().count();
+        say(&format!("{failed} runs failed; the report is {}", self.out.join("report.md").display()));
+        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// All that can be known before the first run. Programs that are missing are found here, not after half an hour.
+    async fn begin(&self, plan: &[Planned], tools: &Tools) -> Result<Results> {
+        fs::create_dir_all(&self.data).context("no directory for the data")?;
+        let machine = Machine::here(&self.data);
+        if machine.is_in_memory() {
+            say("the data is in memory, so an fsync costs nothing here: choose a disk with --data");
+        }
+        let takes_part =
+            |kind: &Kind| plan.iter().any(|case| case.entries.iter().any(|(other, _)| other == kind));
+        let mut systems = Vec::new();
+        for kind in Kind::all().into_iter().filter(takes_part) {
+            tools.server(kind)?;
+            systems.push(system(kind, tools.version(kind).await?));
+        }
+        let command = self.command();
+        Ok(Results { command, finished: now(), quick: self.quick, machine, systems, cases: Vec::new() })
+    }
+
+    /// Writes what there is after each case: an interruption loses one.
+    async fn measure(&self, plan: &[Planned], tools: &Tools, results: &mut Results) -> Result<()> {
+        let lab = Here { tools, data: &self.data };
+        for planned in plan {
+            say(&format!("{}: {}", planned.key, planned.title));
+            let case = compare::case(planned, self.rounds(), &lab, |run| say(&line(run))).await;
+            results.cases.push(case);
+            results.finished = now();
+            report::write(results, &self.out)?;
+        }
+        Ok(())
+    }
+
+    fn rounds(&self) -> u32 {
+        self.rounds.unwrap_or(if self.quick { 1 } else { 3 })
+    }
+
+    /// What was typed, without the directories: they say nothing about what was measured.
+    fn command(&self) -> String {
+        let mut words = vec!["cargo run --release -p fanfare-bench -- compare".to_owned()];
+        words.extend(self.workload.iter().map(|name| format!("--workload {name}")));
+        words.extend(self.system.iter().map(|kind| format!("--system {kind}")));
+        words.extend(self.rounds.map(|rounds| format!("--rounds {rounds}")));
+        words.extend(self.quick.then(|| "--quick".to_owned()));
+        words.join(" ")
+    }
+}
+
+fn system(kind: Kind, version: String) -> System {
+    let class = match kind {
+        Kind::FanfareFsync => Class::Fanfare,
+        Kind::FanfareInterval => Class::FanfareBuffered,
+        Kind::TonicStream | Kind::TonicUnary => Class::Ceiling,
+        _ if kind.acknowledges_after_fsync() => Class::FsyncPeer,
+        _ => Class::BufferedPeer,
+    };
+    let (name, title) = (kind.name().to_owned(), title(kind).to_owned());
+    System { name, title, class, version, configuration: systems::configuration(kind) }
+}
+
+/// Short enough for a legend.
+fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::FanfareFsync => "Fanfare, fsync",
+        Kind::FanfareInterval => "Fanfare, interval",
+        Kind::NatsFsync => "NATS, fsync",
+        Kind::NatsBuffered => "NATS, buffered",
+        Kind::RedisFsync => "Redis, fsync",
+        Kind::RedisBuffered => "Redis, buffered",
+        Kind::RabbitQuorum => "RabbitMQ, quorum",
+        Kind::TonicStream => "bare tonic",
+        Kind::TonicUnary => "bare tonic, unary",
+    }
+}
+
+/// One line of progress.
+fn line(run: &Run) -> String {
+    let shown = [
+        Metric::Throughput,
+        Metric::ServerCpu,
+        Metric::PublishP99,
+        Metric::DeliveryP99,
+        Metric::RssPerSubscription,
+        Metric::Ready,
+    ];
+    let figure =
+        |metric: Metric| Some(format!("{} {}", report::figure(*run.figures.get(&metric)?), metric.heading()));
+    let what = match &run.failure {
+        Some(failure) => format!("FAILED: {failure}"),
+        None => shown.into_iter().filter_map(figure).collect::<Vec<_>>().join(", "),
+    };
+    format!("  round {} {:<17} {what}", run.round, run.system)
+}
+
+/// Progress is for people; if nobody reads it, nothing is lost.
+fn say(line: &str) {
+    _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "the date of a report; nothing depends on it")]
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+#[cfg(test)]
+mod tests;
