@@ -42,7 +42,7 @@ impl Cycle {
 
     fn step(&mut self) {
         self.offer_and_lease();
-        let run = self.held.pop_front().unwrap();
+        let run = self.held.pop_front().expect("as many runs are held as were leased");
         let claims = [LeaseRun { first_lease: run.first_lease, messages: &run.messages }];
         if let Some(record) = self.queue.decide_ack_runs(self.now, &claims, &mut self.refused) {
             self.queue.apply(&record);
@@ -68,7 +68,7 @@ impl Cycle {
         let ask = Ask { max_messages: BATCH, max_bytes: u64::MAX };
         self.queue.lease(self.now, ask, &mut self.leased);
         assert_eq!(self.leased.iter().map(|run| run.messages.len()).sum::<usize>(), BATCH);
-        self.held.append(&mut self.leased.drain(..).collect());
+        self.held.extend(self.leased.drain(..));
     }
 
     fn offer(&self) -> Offer {
