@@ -30,6 +30,10 @@ pub fn fanfare_command(
     durability: &str,
 ) -> Result<Command> {
     let mut command = program(tools.server(Kind::FanfareFsync)?);
+    // They would be settings of the broker, those of the benchmark too.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FANFARE_")) {
+        command.env_remove(name);
+    }
     command.arg("serve").arg("--data-dir").arg(dir.join("data"));
     command.args(["--listen", &listen.to_string(), "--http-listen", &http.to_string()]);
     command.args(["--set", &format!("durability=\"{durability}\"")]);
