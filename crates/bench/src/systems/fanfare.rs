@@ -36,7 +36,7 @@ pub fn fanfare_command(
     }
     command.arg("serve").arg("--data-dir").arg(dir.join("data"));
     command.args(["--listen", &listen.to_string(), "--http-listen", &http.to_string()]);
-    command.args(["--set", &format!("durability=\"{durability}\"")]);
+    command.args(["--set", &format!("durability={durability}")]);
     Ok(command)
 }
 
