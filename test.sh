@@ -55,9 +55,6 @@ if [ "$benches" -gt 0 ]; then
     cargo test --workspace --locked --quiet --bench '*'
 fi
 
-section "instructions per delivered message, next to the committed figures"
-.ci/instructions
-
 [ -z "$long" ] || export FANFARE_LONG=1
 section "tests: units, properties, end to end${long:+, long}"
 log="$TOOLS/../test.log"

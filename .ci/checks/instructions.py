@@ -93,7 +93,8 @@ def main():
     measured = measure(program, directory)
     if os.environ.get("FANFARE_INSTRUCTIONS") == "update":
         FIGURES.write_text(write(measured), encoding="utf-8")
-    judgements = list(judge(measured, read(FIGURES.read_text(encoding="utf-8"))))
+    committed = read(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
+    judgements = list(judge(measured, committed))
     for is_good, line in judgements:
         print(f"instructions: {line}", file=sys.stdout if is_good else sys.stderr)
     return 0 if all(is_good for is_good, _ in judgements) else 1
