@@ -238,7 +238,7 @@ fn style() -> String {
     };
     format!(
         "text{{font:12px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif}}.title{{font-size:16px;font-weight:600}}\
-         .value{{font-size:9px}}.whisker{{fill:none;stroke-width:1.2}}\n{}\n@media (prefers-color-scheme:dark){{{}}}\n",
+         .value{{font-size:8px}}.whisker{{fill:none;stroke-width:1.2}}\n{}\n@media (prefers-color-scheme:dark){{{}}}\n",
         sheet("#ffffff", "#202124", "#dadce0", false),
         sheet("#0d1117", "#e8eaed", "#3c4043", true),
     )
