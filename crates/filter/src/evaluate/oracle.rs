@@ -50,37 +50,40 @@ fn written(json: &Json) -> String {
 }
 
 fn meant(json: &Json) -> Meaning {
+    let mut meaning = None;
+    write(&mut meaning, &[], json);
+    meaning.unwrap_or_else(|| unreachable!("a value was written"))
+}
+
+/// Writes a value where the path leads, in the order of the text: into an object that is there, in the place of anything else.
+fn write(place: &mut Option<Meaning>, path: &[&str], json: &Json) {
+    if let [step, rest @ ..] = path {
+        return in_object(place, |entries| {
+            let mut entry = entries.remove(*step);
+            write(&mut entry, rest, json);
+            entries.extend(entry.map(|entry| ((*step).to_owned(), entry)));
+        });
+    }
     match json {
-        Json::Number(number) => Meaning::Number(*number),
-        Json::List(elements) => Meaning::List(elements.iter().map(meant).collect()),
+        Json::Number(number) => *place = Some(Meaning::Number(*number)),
+        Json::List(elements) => *place = Some(Meaning::List(elements.iter().map(meant).collect())),
         Json::Object(entries) => {
-            let mut meaning = Meaning::Object(BTreeMap::new());
+            in_object(place, |_| ());
             for (key, value) in entries {
                 // `a.b: x` is `a: {b: x}`.
-                let nested = key.rsplit('.').fold(meant(value), |inner, step| {
-                    Meaning::Object(BTreeMap::from([(step.to_owned(), inner)]))
-                });
-                meaning = merged(meaning, nested);
+                write(place, &key.split('.').collect::<Vec<_>>(), value);
             }
-            meaning
         }
     }
 }
 
-fn merged(one: Meaning, next: Meaning) -> Meaning {
-    match (one, next) {
-        (Meaning::Object(mut one), Meaning::Object(next)) => {
-            for (key, value) in next {
-                let value = match one.remove(&key) {
-                    Some(before) => merged(before, value),
-                    None => value,
-                };
-                one.insert(key, value);
-            }
-            Meaning::Object(one)
-        }
-        (_, next) => next,
-    }
+fn in_object(place: &mut Option<Meaning>, change: impl FnOnce(&mut BTreeMap<String, Meaning>)) {
+    let mut entries = match place.take() {
+        Some(Meaning::Object(entries)) => entries,
+        _ => BTreeMap::new(),
+    };
+    change(&mut entries);
+    *place = Some(Meaning::Object(entries));
 }
 
 struct Fields {

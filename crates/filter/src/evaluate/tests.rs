@@ -89,6 +89,15 @@ fn absent_means_anywhere_in_the_body() {
 }
 
 #[test]
+fn of_keys_that_come_again_the_last_one_in_the_text_counts() {
+    let body = r#"{"a":{"b":{"x":1}},"a":{"b":1,"b.c":2}}"#;
+    // `b` was an object, then 1, then an object with `c`: nothing is left of the first.
+    assert!(matches_body(r#"{"a.b.c":[2]}"#, body));
+    assert!(!matches_body(r#"{"a.b.x":[1]}"#, body));
+    assert!(!matches_body(r#"{"a.b":[1]}"#, body));
+}
+
+#[test]
 fn of_an_attributes_list_any_element_will_do_for_each_leaf() {
     let policy = r#"{"a": ["x"], "$or": [{"a": ["y"]}, {"b": [{"exists": false}], "c": [1]}]}"#;
     let policy = Policy::parse(FilterScope::Attributes, policy).unwrap();
