@@ -15,15 +15,11 @@ use fanfare_client::{
     Client,
     proto::{self, StreamingPullRequest},
 };
-use fanfare_proto::{
-    encoded::StreamingPullResponse,
-    server::{
-        subscriber_service_server::SubscriberServiceServer,
-        subscription_service_server::SubscriptionServiceServer,
-    },
+use fanfare_proto::server::{
+    subscriber_service_server::SubscriberServiceServer,
+    subscription_service_server::SubscriptionServiceServer,
 };
 use parking_lot::Mutex;
-use prost::Message as _;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
@@ -33,7 +29,7 @@ use tonic::Status;
 
 use super::support::soon;
 
-type Answers = mpsc::Sender<Result<StreamingPullResponse, Status>>;
+type Answers = mpsc::Sender<Result<proto::StreamingPullResponse, Status>>;
 
 /// One stream, seen from the broker.
 pub(crate) struct Stream {
@@ -135,8 +131,6 @@ impl Stream {
     }
 
     pub(crate) async fn answer(&self, response: proto::StreamingPullResponse) {
-        let bytes = response.encode_to_vec();
-        let response = StreamingPullResponse::decode(&*bytes).unwrap();
         soon(self.answers.send(Ok(response))).await.unwrap();
     }
 
