@@ -152,8 +152,11 @@ async fn a_nacked_message_comes_again_under_a_number_of_its_own() {
     client.requests.send(StreamingPullRequest { nacks, ..Default::default() }).await.unwrap();
     assert_eq!(texts(&client.blocks(1).await), ["a"]);
     client.ack(&[(1, 3)]).await;
+    let again = LeaseOutcome::Superseded;
+    assert_eq!(client.results(3).await, (vec![(2, 3)], vec![(1, 1, again)]));
+    client.ack(&[(1, 3)]).await;
     let already = LeaseOutcome::AlreadySettled;
-    assert_eq!(client.results(3).await, (vec![(2, 3)], vec![(1, 1, already)]));
+    assert_eq!(client.results(3).await.1, [(2, 3, already), (1, 1, already)]);
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ fn again(sequences: impl IntoIterator<Item = u64>) -> Answer {
 }
 
 fn id(sequence: u64) -> String {
-    ids::ack_id(0, sequence, sequence)
+    ids::ack_id_text(0, sequence, sequence)
 }
 
 fn ranges(ranges: &[(u64, u64)]) -> Vec<v1::DeliveryRange> {
@@ -166,7 +166,7 @@ async fn a_message_that_is_held_and_one_that_is_acked_are_known_when_they_come_a
     second.first_lease = 11;
     let answer = Answer { blocks: vec![second], ..Default::default() };
     assert!(all(book.answer(clock::now(), answer).unwrap()).is_empty());
-    let new = |sequence| ids::ack_id(0, sequence, sequence + 10);
+    let new = |sequence| ids::ack_id_text(0, sequence, sequence + 10);
     assert_eq!(book.request(clock::now()).unwrap().acks, [new(1), new(2)]);
     // What the first leases came to decides nothing.
     book.answer(clock::now(), acked(&[(1, 2)])).unwrap();
