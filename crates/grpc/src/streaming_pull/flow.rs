@@ -8,13 +8,14 @@
 //! - Deliveries are numbered from 1 in the order of their leases, which the queue numbers upwards: so a number and a lease are both
 //!   found by halving.
 //! - What comes together is kept together ([`Segment`]): next to nothing is done for one message.
-//! - A stream with numbers keeps those whose lease has ended, since their acknowledgement may still come and only the broker knows what
-//!   it is worth.
+//! - A stream with numbers keeps those whose lease has ended, or that were given back, since their acknowledgement may still come and only the
+//!   broker knows what it is worth.
 //!
 //! # Limits
 //!
-//! - [`KEPT_ENDED`] deliveries whose lease has ended; the oldest are forgotten before that, and count as expired.
-//! - [`KEPT`] deliveries in all segments: some that are held for long keep those that came with them. Past it nothing is delivered.
+//! - [`KEPT_ENDED`] deliveries whose lease has ended, whenever one ends; the oldest are forgotten before that, and count as expired.
+//! - [`KEPT`] deliveries in all segments: some that are held for long keep those that came with them. Past it those that have ended are
+//!   forgotten, and if that is not enough nothing is delivered.
 
 use std::{
     collections::VecDeque,
