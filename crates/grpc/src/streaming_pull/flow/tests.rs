@@ -250,3 +250,12 @@ fn what_has_ended_never_keeps_a_stream_from_its_next_deliveries() {
     assert_eq!(messages(&outstanding), Some(10), "no lease has ended, and there is nothing to wait for");
     assert!(outstanding.totals.entries < KEPT);
 }
+
+#[test]
+fn room_for_messages_that_did_not_come_is_not_kept() {
+    let mut block = block(1, 1, 100);
+    block.messages.reserve_exact(1_000);
+    let outstanding = numbered(&mut [block]);
+    let run = &outstanding.segments[0];
+    assert!(run.capacity() <= 2, "{}", run.capacity());
+}
