@@ -398,6 +398,21 @@ mod tests {
     }
 
     #[test]
+    fn acknowledgements_of_every_release_are_read_and_what_is_written_stays_as_it_is() {
+        let head: Vec<u8> = [&[QUEUE][..], &9_u64.to_le_bytes(), &10_u64.to_le_bytes()].concat();
+        let rows = [
+            (queue::Record::Settled { sequences: vec![3, 300] }, &[0, 2, 3, 0xac, 2][..]),
+            (queue::Record::SettledRuns { runs: vec![(3, 2), (300, 1)] }, &[11, 2, 3, 2, 0xac, 2, 1]),
+        ];
+        for (record, fields) in rows {
+            let bytes = Bytes::from([&head[..], fields].concat());
+            assert_eq!(written(|out| write_queue(out, SubscriptionUid(9), 10, &record)), bytes);
+            let read = Record::Queue { uid: SubscriptionUid(9), ordinal: 10, record };
+            assert_eq!(Record::read(&bytes), Ok(read));
+        }
+    }
+
+    #[test]
     fn an_attempt_comes_back_to_who_asks_for_its_message_and_is_stored_as_ever() {
         let attempt = Attempt {
             number: 300,

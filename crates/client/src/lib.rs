@@ -44,7 +44,6 @@ mod clock;
 mod connect;
 pub mod correlation;
 mod error;
-mod ids;
 mod message;
 #[cfg(feature = "outbox-postgres")]
 pub mod outbox;

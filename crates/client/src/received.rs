@@ -6,11 +6,9 @@
 use std::{sync::OnceLock, time::SystemTime};
 
 use bytes::Bytes;
-use fanfare_proto::v1;
+use fanfare_proto::{ids, v1};
 use prost::Message as _;
 use prost_types::Timestamp;
-
-use crate::ids;
 
 /// One delivery of a message.
 ///
@@ -148,8 +146,8 @@ impl ReceivedMessage {
     fn texts(&self) -> &Texts {
         let Head { subscription_uid, lease, log, .. } = self.head;
         let texts = || Texts {
-            ack_id: ids::ack_id(subscription_uid, self.sequence, lease),
-            message_id: ids::message_id(log, self.sequence),
+            ack_id: ids::ack_id_text(subscription_uid, self.sequence, lease),
+            message_id: ids::message_id_text(log, self.sequence),
         };
         self.texts.get_or_init(|| Box::new(texts()))
     }
@@ -208,8 +206,8 @@ mod tests {
 
     fn wire() -> v1::ReceivedMessage {
         v1::ReceivedMessage {
-            ack_id: ids::ack_id(1, 7, 9),
-            message_id: ids::message_id(2, 7),
+            ack_id: ids::ack_id_text(1, 7, 9),
+            message_id: ids::message_id_text(2, 7),
             delivery_attempt: 3,
             first_delivery: true,
             sequence: 7,

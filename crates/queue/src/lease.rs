@@ -162,7 +162,11 @@ impl Queue {
             let message = (offer.sequence, offer.bytes);
             match out.last_mut().filter(|run| taken > 0 && run.goes_on_with(&leased)) {
                 Some(run) => run.messages.push(message),
-                None => out.push(LeasedRun::of(&leased, message, (most - taken).min(self.ready + 1))),
+                None => {
+                    // Mostly there is one run. Room for all the rest in each of many would be far more than they hold.
+                    let room = if taken == 0 { most.min(self.ready + 1) } else { 1 };
+                    out.push(LeasedRun::of(&leased, message, room));
+                }
             }
         }
         self.tidy();

@@ -10,7 +10,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use fanfare_proto::v1;
+use fanfare_proto::{ids, v1};
 use tokio::time::Instant;
 
 use super::{
@@ -24,7 +24,7 @@ use super::{
     settling::{Batch, OutOfStep, Redelivery, Settling},
     wire::{Answer, DeliveryBlock},
 };
-use crate::{ids, message::duration};
+use crate::message::duration;
 
 /// What is held is at most so many times what may be outstanding.
 const BEYOND: usize = 2;
@@ -269,8 +269,19 @@ impl Book {
         let block = Block::new(self.outbox.clone(), first, is_held.len());
         self.numbered.add(now, block.clone(), &delivered, &is_held);
         self.numbered.trim().into_iter().for_each(|moved| self.hold(moved));
-        let fetched = Fetched::new(block, delivered, &is_held).map_err(|_| OutOfStep)?;
+        let fetched = Fetched::new(block, delivered, &is_held).map_err(|_| {
+            // Nobody will settle what is handed to nobody.
+            (first..).take(is_held.len()).for_each(|ticket| self.forget(first, ticket));
+            OutOfStep
+        })?;
         Ok(fetched.has_messages().then_some(fetched))
+    }
+
+    fn forget(&mut self, block: u64, ticket: u64) {
+        let index = u32::try_from(ticket - block).unwrap_or(u32::MAX);
+        if self.numbered.release(block, index).is_none() {
+            self.leases.release(ticket);
+        }
     }
 
     /// Whether a message that is delivered is held or being settled: it is under the new lease from now on.
@@ -324,7 +335,8 @@ impl Book {
 /// The lease of one message of a block, whose first has this ticket.
 fn lease(delivered: &DeliveryBlock, first: u64, index: usize) -> Lease {
     let (sequence, index) = (delivered.messages[index].sequence, index as u64);
-    let ack_id = ids::ack_id(delivered.subscription_uid, sequence, delivered.first_lease.wrapping_add(index));
+    let ack_id =
+        ids::ack_id_text(delivered.subscription_uid, sequence, delivered.first_lease.wrapping_add(index));
     Lease { ticket: Ticket { sequence, number: first + index }, ack_id, attempt: delivered.delivery_attempt }
 }
 

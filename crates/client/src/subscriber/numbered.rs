@@ -18,7 +18,7 @@
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
-use fanfare_proto::v1;
+use fanfare_proto::{ids, v1};
 use tokio::time::Instant;
 
 use super::{
@@ -27,7 +27,6 @@ use super::{
     settling::OutOfStep,
     wire,
 };
-use crate::ids;
 
 /// See the module.
 const MOST: usize = 10_000;
@@ -101,7 +100,7 @@ pub(super) struct Numbered {
 impl Row {
     fn lease(&self, index: usize) -> Lease {
         let (ticket, sequence) = (self.block.first() + index as u64, self.slots[index].sequence);
-        let ack_id = ids::ack_id(self.uid, sequence, self.first_lease.wrapping_add(index as u64));
+        let ack_id = ids::ack_id_text(self.uid, sequence, self.first_lease.wrapping_add(index as u64));
         Lease { ticket: Ticket { sequence, number: ticket }, ack_id, attempt: self.attempt }
     }
 }

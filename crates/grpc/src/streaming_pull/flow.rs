@@ -8,13 +8,14 @@
 //! - Deliveries are numbered from 1 in the order of their leases, which the queue numbers upwards: so a number and a lease are both
 //!   found by halving.
 //! - What comes together is kept together ([`Segment`]): next to nothing is done for one message.
-//! - A stream with numbers keeps those whose lease has ended, since their acknowledgement may still come and only the broker knows what
-//!   it is worth.
+//! - A stream with numbers keeps those whose lease has ended, or that were given back, since their acknowledgement may still come and only the
+//!   broker knows what it is worth.
 //!
 //! # Limits
 //!
-//! - [`KEPT_ENDED`] deliveries whose lease has ended; the oldest are forgotten before that, and count as expired.
-//! - [`KEPT`] deliveries in all segments: some that are held for long keep those that came with them. Past it nothing is delivered.
+//! - [`KEPT_ENDED`] deliveries whose lease has ended, whenever one ends; the oldest are forgotten before that, and count as expired.
+//! - [`KEPT`] deliveries in all segments: some that are held for long keep those that came with them. Past it those that have ended are
+//!   forgotten, and if that is not enough nothing is delivered.
 
 use std::{
     collections::VecDeque,
@@ -157,10 +158,21 @@ impl Outstanding {
         self.segments.push_back(segment);
     }
 
-    /// Settled, or refused, which means that the lease is gone as well.
+    /// The message is settled for good.
     pub(crate) fn settled(&mut self, id: &AckId) {
-        if let Some((index, number)) = self.find(id) {
-            self.segments[index].set(number, State::Gone, &mut self.totals);
+        self.leave(id, State::Gone);
+    }
+
+    /// The lease gives no right any more, and the message may come again: it was given back, or what was asked was refused.
+    pub(crate) fn ended(&mut self, id: &AckId) {
+        self.leave(id, self.after_end);
+    }
+
+    fn leave(&mut self, id: &AckId, to: State) {
+        let Some((index, number)) = self.find(id) else { return };
+        let segment = &mut self.segments[index];
+        if segment.state(number) != State::Gone {
+            segment.set(number, to, &mut self.totals);
             self.drop_if_over(index);
         }
     }
@@ -176,9 +188,12 @@ impl Outstanding {
         self.earliest = self.earliest.min(deadline);
     }
 
-    /// Notes leases that have ended: they count no more.
+    /// Notes leases that have ended: they count no more. What is kept of others never takes the last room: it is forgotten before.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         if now < self.earliest {
+            if self.totals.entries >= KEPT {
+                self.forget();
+            }
             return;
         }
         for segment in self.segments.iter_mut().filter(|segment| segment.earliest <= now) {
@@ -202,12 +217,15 @@ impl Outstanding {
                 number = first;
                 continue;
             }
-            let end = last.min(segment.last());
+            let (end, forgotten) = (last.min(segment.last()), self.forgotten);
             segment.claim(number..=end, &mut self.totals, |numbers, is_there| {
                 if is_there {
                     claims.add(numbers);
                 } else {
-                    claims.refuse(numbers, LeaseError::AlreadySettled);
+                    // One by one.
+                    let is_forgotten = *numbers.start() <= forgotten;
+                    let why = if is_forgotten { LeaseError::Expired } else { LeaseError::AlreadySettled };
+                    claims.refuse(numbers, why);
                 }
             });
             number = end + 1;
@@ -295,7 +313,8 @@ impl Outstanding {
             let too_many = totals.ended > KEPT_ENDED || totals.entries >= KEPT;
             if too_many && segment.has_ended() {
                 segment.forget_ended(totals);
-                self.forgotten = segment.last();
+                // Not the oldest first: what is held may have kept an older one until now.
+                self.forgotten = self.forgotten.max(segment.last());
             }
             if segment.is_over() {
                 totals.entries -= segment.len();

@@ -129,6 +129,8 @@ impl Settlements {
         subscriber: &Subscriber,
         outstanding: &mut Outstanding,
     ) -> Result<Confirmation, SettleError> {
+        // First: they may be of requests before the one that has the ack IDs.
+        let ranges = ranges::settle(self.ranges, subscriber, outstanding).await?;
         let acks = match self.acks.ids.as_slice() {
             [] => None,
             ids => Some(subscriber.acknowledge(ids).await?),
@@ -136,14 +138,20 @@ impl Settlements {
         let nacks: Vec<_> = self.nacks.ids.iter().copied().zip(self.delays).collect();
         let nacks = if nacks.is_empty() { None } else { Some(subscriber.nack(&nacks).await?) };
         let extended = extend(subscriber, &self.extensions.ids, self.lengths)?;
-        self.acks.ids.iter().chain(&self.nacks.ids).for_each(|id| outstanding.settled(id));
+        let acked = acks.iter().flat_map(|settling| &settling.outcomes);
+        for (id, outcome) in self.acks.ids.iter().zip(acked) {
+            match outcome {
+                Ok(()) | Err(LeaseError::AlreadySettled) => outstanding.settled(id),
+                Err(_) => outstanding.ended(id),
+            }
+        }
+        self.nacks.ids.iter().for_each(|id| outstanding.ended(id));
         for (id, outcome) in self.extensions.ids.iter().zip(&extended) {
             match outcome {
                 Ok(deadline) => outstanding.extended(id, *deadline),
-                Err(_) => outstanding.settled(id),
+                Err(_) => outstanding.ended(id),
             }
         }
-        let ranges = ranges::settle(self.ranges, subscriber, outstanding).await?;
         Ok(Confirmation {
             acks: (self.acks.texts, acks),
             nacks: (self.nacks.texts, nacks),

@@ -68,9 +68,13 @@ impl Segment {
         first: u64,
         first_lease: LeaseId,
         deadline: Timestamp,
-        messages: Vec<(Sequence, u32)>,
+        mut messages: Vec<(Sequence, u32)>,
         totals: &mut Totals,
     ) -> Self {
+        // It is kept for as long as one of them is held.
+        if messages.capacity() > 2 * messages.len() {
+            messages.shrink_to_fit();
+        }
         let bytes = messages.iter().map(|(_, bytes)| u64::from(*bytes)).sum();
         let own = Totals { held: messages.len(), ended: 0, bytes, entries: messages.len() };
         totals.held += own.held;
@@ -91,6 +95,11 @@ impl Segment {
     /// How many deliveries it has, in whatever state.
     pub(crate) fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.messages.capacity()
     }
 
     /// Nothing of it matters any more.

@@ -152,8 +152,26 @@ async fn a_nacked_message_comes_again_under_a_number_of_its_own() {
     client.requests.send(StreamingPullRequest { nacks, ..Default::default() }).await.unwrap();
     assert_eq!(texts(&client.blocks(1).await), ["a"]);
     client.ack(&[(1, 3)]).await;
+    let again = LeaseOutcome::Superseded;
+    assert_eq!(client.results(3).await, (vec![(2, 3)], vec![(1, 1, again)]));
+    client.ack(&[(1, 3)]).await;
     let already = LeaseOutcome::AlreadySettled;
-    assert_eq!(client.results(3).await, (vec![(2, 3)], vec![(1, 1, already)]));
+    assert_eq!(client.results(3).await.1, [(2, 3, already), (1, 1, already)]);
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_by_number_is_not_given_back_by_an_id_that_came_with_it() {
+    let server = Server::with_topic().await;
+    server.publish(&["a"]).await;
+    let mut client = Client::open(&server).await;
+    let ack_ids = ack_ids(&client.blocks(1).await[0]);
+    let nacks = vec![v1::StreamNack { ack_ids, delay: None }];
+    let ack_deliveries = vec![v1::DeliveryRange { first: 1, last: 1 }];
+    let request = StreamingPullRequest { nacks, ack_deliveries, ..Default::default() };
+    client.requests.send(request).await.unwrap();
+    let answer = client.next().await.unwrap();
+    assert_eq!((answer.acked.len(), answer.nack_results[0].outcome()), (1, LeaseOutcome::AlreadySettled));
+    assert_eq!(server.stats().await.failed_attempts, 0);
 }
 
 #[tokio::test]

@@ -163,3 +163,18 @@ fn one_mark_lasts_for_many_deliveries() {
     let marks = subject.records.iter().filter(|record| matches!(record, Record::DeliveryMark { .. }));
     assert_eq!(marks.count(), 1);
 }
+
+#[test]
+fn many_runs_take_no_more_room_than_what_they_hold() {
+    let messages: Vec<_> = (1..=200).map(message).collect();
+    let mut subject = Subject::with(settings(), &messages);
+    for pair in subject.lease(200).chunks(2) {
+        subject.nack_after(pair[0], Some(seconds(0))).unwrap();
+        subject.queue.release(claim(pair[1]));
+    }
+    let mut runs = Vec::new();
+    subject.queue.lease(subject.now, queue::Ask { max_messages: 1_000, max_bytes: u64::MAX }, &mut runs);
+    assert_eq!(runs.len(), 200, "every second one is a second attempt");
+    let room: usize = runs[1..].iter().map(|run| run.messages.capacity()).sum();
+    assert!(room < 1_000, "{room}");
+}

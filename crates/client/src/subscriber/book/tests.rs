@@ -40,7 +40,7 @@ fn again(sequences: impl IntoIterator<Item = u64>) -> Answer {
 }
 
 fn id(sequence: u64) -> String {
-    ids::ack_id(0, sequence, sequence)
+    ids::ack_id_text(0, sequence, sequence)
 }
 
 fn ranges(ranges: &[(u64, u64)]) -> Vec<v1::DeliveryRange> {
@@ -166,7 +166,7 @@ async fn a_message_that_is_held_and_one_that_is_acked_are_known_when_they_come_a
     second.first_lease = 11;
     let answer = Answer { blocks: vec![second], ..Default::default() };
     assert!(all(book.answer(clock::now(), answer).unwrap()).is_empty());
-    let new = |sequence| ids::ack_id(0, sequence, sequence + 10);
+    let new = |sequence| ids::ack_id_text(0, sequence, sequence + 10);
     assert_eq!(book.request(clock::now()).unwrap().acks, [new(1), new(2)]);
     // What the first leases came to decides nothing.
     book.answer(clock::now(), acked(&[(1, 2)])).unwrap();
@@ -185,6 +185,21 @@ async fn an_ack_that_waits_when_its_message_comes_again_is_not_sent_by_its_numbe
     assert!(all(book.answer(clock::now(), again([2])).unwrap()).is_empty());
     let request = book.request(clock::now()).unwrap();
     assert_eq!((request.ack_deliveries, request.acks), (ranges(&[(1, 1), (3, 3)]), vec![id(2)]));
+}
+
+#[tokio::test]
+async fn nothing_is_held_of_a_block_that_cannot_be_read() {
+    let mut book = book(10);
+    let held = all(book.answer(clock::now(), frame([1])).unwrap());
+    let mut bad = block(1..=3, false);
+    bad.first_lease = 11;
+    bad.messages[1].message = vec![0xff].into();
+    let answer = Answer { blocks: vec![block([5], true), bad], ..Default::default() };
+    assert_eq!(book.answer(clock::now(), answer).err(), Some(OutOfStep));
+    book.disconnected(clock::now());
+    drop(held);
+    book.collect();
+    assert!(book.is_released(), "else the end of consuming waits for handles that nobody has");
 }
 
 #[tokio::test]

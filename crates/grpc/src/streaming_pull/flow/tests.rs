@@ -193,3 +193,69 @@ fn nothing_is_delivered_while_what_is_held_keeps_too_many_others() {
     outstanding.expire(Timestamp::from_millis(100));
     assert_eq!(messages(&outstanding), Some(10));
 }
+
+#[test]
+fn what_was_given_back_is_the_brokers_to_judge_and_what_was_acknowledged_is_settled() {
+    let mut outstanding = numbered(&mut [block(1, 3, 100)]);
+    outstanding.settled(&id(10, 1));
+    outstanding.ended(&id(10, 1));
+    outstanding.ended(&id(20, 2));
+    assert_eq!(messages(&outstanding), Some(9));
+    let (claims, leases) = claim(&mut outstanding, 1..=3);
+    assert_eq!((claims.numbers, leases), (vec![2..=3], vec![(20, 2), (30, 3)]));
+    assert_eq!(claims.refused, [(1..=1, LeaseError::AlreadySettled)]);
+    let mut without_numbers = Outstanding::new(10, 1_000, false);
+    without_numbers.delivered(&[delivery(1, 10, 100)]);
+    without_numbers.ended(&id(1, 1));
+    assert!(without_numbers.segments.is_empty(), "nobody asks for it again");
+}
+
+/// Blocks of so many, until [`KEPT`] is reached, of which all but two are acknowledged: the first is held, the last has ended.
+fn kept_by_two_each(blocks: u64) -> Outstanding {
+    let mut outstanding = Outstanding::new(blocks as usize, 1_000, true);
+    let size = KEPT as u64 / blocks;
+    for first in (0..blocks).map(|number| 1 + number * size) {
+        outstanding.delivered_blocks(&mut [block(first, size, 100)]);
+        let last = first + size - 1;
+        claim(&mut outstanding, first + 1..=last - 1);
+        outstanding.ended(&id(10 * last, last));
+    }
+    outstanding
+}
+
+#[test]
+fn what_was_forgotten_counts_as_expired_though_what_came_with_it_is_held() {
+    let mut outstanding = kept_by_two_each(10);
+    let size = KEPT as u64 / 10;
+    outstanding.expire(Timestamp::from_millis(1));
+    assert_eq!((outstanding.totals.held, outstanding.totals.ended), (10, 0), "all keep the rest");
+    assert_eq!(claim(&mut outstanding, size..=size).0.refused, [(size..=size, LeaseError::Expired)]);
+    // An older one is forgotten later.
+    outstanding.ended(&id(10, 1));
+    outstanding.delivered_blocks(&mut [block(10 * size + 1, size, 100)]);
+    outstanding.expire(Timestamp::from_millis(1));
+    let last = 10 * size;
+    assert_eq!(claim(&mut outstanding, last..=last).0.refused, [(last..=last, LeaseError::Expired)]);
+}
+
+#[test]
+fn what_has_ended_never_keeps_a_stream_from_its_next_deliveries() {
+    let mut outstanding = kept_by_two_each(10);
+    let size = KEPT as u64 / 10;
+    for first in (0..10).map(|number| 1 + number * size) {
+        claim(&mut outstanding, first..=first);
+    }
+    assert_eq!((outstanding.is_empty(), outstanding.room()), (true, None));
+    outstanding.expire(Timestamp::from_millis(1));
+    assert_eq!(messages(&outstanding), Some(10), "no lease has ended, and there is nothing to wait for");
+    assert!(outstanding.totals.entries < KEPT);
+}
+
+#[test]
+fn room_for_messages_that_did_not_come_is_not_kept() {
+    let mut block = block(1, 1, 100);
+    block.messages.reserve_exact(1_000);
+    let outstanding = numbered(&mut [block]);
+    let run = &outstanding.segments[0];
+    assert!(run.capacity() <= 2, "{}", run.capacity());
+}
