@@ -81,7 +81,7 @@ fn large() -> Vec<Planned> {
 
 fn small() -> Vec<Planned> {
     let few = ManySubscriptions { rate: 200, seconds: 1, warm_up_seconds: 0, ..ManySubscriptions::few() };
-    let many = ManySubscriptions { subscriptions: 200, ..few.clone() };
+    let many = ManySubscriptions { subscriptions: 200, ..few };
     vec![
         publish((KIB, 3_000)),
         fan_out((4, 1_000)),

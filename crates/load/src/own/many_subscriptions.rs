@@ -56,16 +56,6 @@ impl ManySubscriptions {
         Self { subscriptions: 10, matching: 10, rate: 1_000, seconds: 8, warm_up_seconds: 2, bytes: 1_024 }
     }
 
-    /// Its number among the workloads.
-    pub fn code(&self) -> &'static str {
-        "W6"
-    }
-
-    /// What it is, in a few words.
-    pub fn label(&self) -> String {
-        format!("W6 {} of {} subscriptions", self.matching, self.subscriptions)
-    }
-
     /// Runs it on a new topic of this name, and deletes its subscriptions and the topic.
     ///
     /// The outcome's correctness counts matches: too few are missing, too many are foreign.
