@@ -53,7 +53,7 @@ impl ManySubscriptions {
 
     /// Ten, which get every message: what [`many`](Self::many) is compared with.
     pub fn few() -> Self {
-        Self { subscriptions: 10, matching: 10, rate: 1_000, seconds: 8, warm_up_seconds: 2, bytes: 1_024 }
+        Self { subscriptions: 10, matching: 10, rate: 1_000, seconds: 4, warm_up_seconds: 1, bytes: 1_024 }
     }
 
     /// Runs it on a new topic of this name, and deletes its subscriptions and the topic.
