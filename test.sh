@@ -55,6 +55,9 @@ if [ "$benches" -gt 0 ]; then
     cargo test --workspace --locked --quiet --bench '*'
 fi
 
+section "instructions per delivered message"
+.ci/instructions
+
 [ -z "$long" ] || export FANFARE_LONG=1
 section "tests: units, properties, end to end${long:+, long}"
 log="$TOOLS/../test.log"

@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 LOADS = ("broker", "whole")
-FEW, MANY = 1_000, 4_000
+FEW, MANY = 500, 2_000
 SUBSCRIPTIONS = 4
 MARGIN = 0.25
 FIGURES = pathlib.Path(__file__).with_name("instructions.figures")

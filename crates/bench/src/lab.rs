@@ -27,8 +27,8 @@ impl Lab for Here<'_> {
         let directory = tempfile::tempdir_in(self.data).context("no directory for the server")?;
         let result = self.run_in(kind, job, directory.path()).await;
         // Of what failed, what the server said may be all there is to find out why: the path is for who runs it, not for the results.
-        let path = directory.path().display().to_string();
-        result.map_err(|error| anyhow::anyhow!("{}", format!("{error:#}").replace(&path, "DIR")))
+        let here = std::env::current_dir().context("no current directory")?;
+        result.map_err(|error| anyhow::anyhow!("{}", without(&format!("{error:#}"), directory.path(), &here)))
     }
 }
 
@@ -69,6 +69,24 @@ impl Here<'_> {
     }
 }
 
+/// The path of a run's directory is random, and that of the current one is somebody's.
+fn without(text: &str, directory: &Path, here: &Path) -> String {
+    let hide = |text: &str, path: &Path, name: &str| text.replace(&*path.to_string_lossy(), name);
+    hide(&hide(text, directory, "DIR"), here, ".")
+}
+
 fn own_cpu_seconds() -> f64 {
     cpu_seconds(std::process::id()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_told_without_a_path_of_the_machine() {
+        let text = "/a/b/data/x1/nats.log and /a/b/target/tools/nats";
+        let told = without(text, Path::new("/a/b/data/x1"), Path::new("/a/b"));
+        assert_eq!(told, "DIR/nats.log and ./target/tools/nats");
+    }
 }

@@ -21,7 +21,7 @@ impl Spread {
         sorted.sort_by(f64::total_cmp);
         let (min, max) = (*sorted.first()?, *sorted.last()?);
         let middle = sorted.len() / 2;
-        let below = if sorted.len() % 2 == 0 { middle - 1 } else { middle };
+        let below = if sorted.len().is_multiple_of(2) { middle - 1 } else { middle };
         let median = f64::midpoint(*sorted.get(below)?, *sorted.get(middle)?);
         Some(Self { median, min, max })
     }

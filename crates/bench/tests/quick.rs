@@ -2,6 +2,8 @@
 //!
 //! Needs the programs that `.ci/tools.sh` installs and `FANFARE_BIN`, as `test.sh` sets them.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::{
     path::Path,
     process::{Command, Output},

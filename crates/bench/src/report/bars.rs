@@ -51,7 +51,7 @@ const TOP: f64 = 84.0;
 const BOTTOM: f64 = 44.0;
 const PLOT: f64 = HEIGHT - TOP - BOTTOM;
 
-/// Two shades each: for a light ground and for a dark one. Paul Tol's "bright" scheme, told apart by the colour-blind.
+/// Two shades each, for a light ground and for a dark one: a hue for each family of systems.
 const SHADES: [(&str, &str); COLOURS] = [
     ("#0b57d0", "#8ab4f8"),
     ("#66a3ff", "#4a78c2"),
@@ -209,13 +209,7 @@ impl Chart {
 /// A value in little room: `0.2`, `12`, `790k`, `1.03M`.
 fn label(value: f64) -> String {
     let short = |value: f64| {
-        let text = if value >= 100.0 {
-            format!("{value:.0}")
-        } else if value >= 10.0 {
-            format!("{value:.1}")
-        } else {
-            format!("{value:.2}")
-        };
+        let text = if value >= 9.995 { format!("{value:.0}") } else { format!("{value:.2}") };
         if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
     };
     match value {

@@ -53,17 +53,7 @@ impl ManySubscriptions {
 
     /// Ten, which get every message: what [`many`](Self::many) is compared with.
     pub fn few() -> Self {
-        Self { subscriptions: 10, matching: 10, rate: 1_000, seconds: 8, warm_up_seconds: 2, bytes: 1_024 }
-    }
-
-    /// Its number among the workloads.
-    pub fn code(&self) -> &'static str {
-        "W6"
-    }
-
-    /// What it is, in a few words.
-    pub fn label(&self) -> String {
-        format!("W6 {} of {} subscriptions", self.matching, self.subscriptions)
+        Self { subscriptions: 10, matching: 10, rate: 1_000, seconds: 4, warm_up_seconds: 1, bytes: 1_024 }
     }
 
     /// Runs it on a new topic of this name, and deletes its subscriptions and the topic.

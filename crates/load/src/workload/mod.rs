@@ -43,53 +43,7 @@ pub(crate) trait Drive {
     async fn drive(&self, system: &impl System, topic: &str, progress: &Arc<Progress>) -> Result<Outcome>;
 }
 
-/// Published and not acknowledged, at most.
-const OUTSTANDING: usize = 1_000;
-const KIB: usize = 1_024;
-
 impl Workload {
-    /// Small, to see that everything works: some seconds on a fast system.
-    pub fn quick() -> Vec<Self> {
-        vec![
-            Self::publish(5_000, KIB),
-            Self::fan_out(2_000, 1),
-            Self::fan_out(1_000, 16),
-            Self::Steady(Steady { rate: 500, seconds: 1, warm_up_seconds: 1, bytes: KIB, subscriptions: 4 }),
-            Self::Drain(Drain { messages: 5_000, bytes: KIB, outstanding: OUTSTANDING }),
-            Self::ManyTopics(ManyTopics { topics: 50, seconds: 1, warm_up_seconds: 1, bytes: KIB }),
-        ]
-    }
-
-    /// What is reported.
-    pub fn full() -> Vec<Self> {
-        vec![
-            Self::publish(400_000, KIB / 4),
-            Self::publish(300_000, KIB),
-            Self::publish(40_000, 16 * KIB),
-            Self::fan_out(150_000, 1),
-            Self::fan_out(80_000, 4),
-            Self::fan_out(40_000, 16),
-            Self::fan_out(15_000, 64),
-            Self::Steady(Steady {
-                rate: 1_000,
-                seconds: 10,
-                warm_up_seconds: 2,
-                bytes: KIB,
-                subscriptions: 4,
-            }),
-            Self::Drain(Drain { messages: 200_000, bytes: KIB, outstanding: OUTSTANDING }),
-            Self::ManyTopics(ManyTopics { topics: 1_000, seconds: 8, warm_up_seconds: 2, bytes: KIB }),
-        ]
-    }
-
-    fn publish(messages: u64, bytes: usize) -> Self {
-        Self::Publish(Publish { messages, bytes, outstanding: OUTSTANDING })
-    }
-
-    fn fan_out(messages: u64, subscriptions: usize) -> Self {
-        Self::FanOut(FanOut { messages, bytes: KIB, outstanding: OUTSTANDING, subscriptions })
-    }
-
     /// Its number among the workloads.
     pub fn code(&self) -> &'static str {
         match self {
@@ -101,7 +55,7 @@ impl Workload {
         }
     }
 
-    /// What it is, in a few words. Different for each of [`full`](Self::full).
+    /// What it is, in a few words.
     pub fn label(&self) -> String {
         let code = self.code();
         match self {

@@ -21,22 +21,6 @@ pub struct UnaryPublish {
 }
 
 impl UnaryPublish {
-    /// Small, to see that it works.
-    pub fn quick() -> Vec<Self> {
-        [1, 16].map(|concurrent| Self { messages: 1_000, bytes: 1_024, concurrent }).to_vec()
-    }
-
-    /// What is reported.
-    pub fn full() -> Vec<Self> {
-        let of = |(concurrent, messages)| Self { messages, bytes: 1_024, concurrent };
-        [(1, 10_000), (64, 50_000), (256, 100_000)].map(of).to_vec()
-    }
-
-    /// Its number among the workloads.
-    pub fn code(&self) -> &'static str {
-        "W9"
-    }
-
     /// What it is, in a few words.
     pub fn label(&self) -> String {
         format!("W9 unary publish, {} concurrent", self.concurrent)

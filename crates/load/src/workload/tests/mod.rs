@@ -6,17 +6,25 @@ use std::{sync::Arc, time::Duration};
 
 use fake::{Fake, Fault};
 
-use super::{Drain, ManyTopics, UnaryPublish, Workload};
+use super::{Drain, FanOut, ManyTopics, Publish, UnaryPublish, Workload};
 use crate::{Correctness, Progress};
 
 const TOPIC: &str = "t";
+
+fn publish(messages: u64, bytes: usize) -> Workload {
+    Workload::Publish(Publish { messages, bytes, outstanding: 1_000 })
+}
+
+fn fan_out(messages: u64, subscriptions: usize) -> Workload {
+    Workload::FanOut(FanOut { messages, bytes: 64, outstanding: 1_000, subscriptions })
+}
 
 /// One of each kind, small.
 fn all() -> Vec<Workload> {
     let steady = super::Steady { rate: 100, seconds: 2, warm_up_seconds: 1, bytes: 64, subscriptions: 3 };
     vec![
-        Workload::publish(100, 64),
-        Workload::fan_out(100, 3),
+        publish(100, 64),
+        fan_out(100, 3),
         Workload::Steady(steady),
         Workload::Drain(Drain { messages: 100, bytes: 64, outstanding: 7 }),
         Workload::ManyTopics(ManyTopics { topics: 5, seconds: 3, warm_up_seconds: 1, bytes: 64 }),
@@ -161,7 +169,7 @@ async fn a_rate_topics_or_callers_of_zero_are_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_to_publish_is_done_at_once() {
-    for workload in [Workload::publish(0, 64), Workload::fan_out(0, 3), Workload::fan_out(5, 0)] {
+    for workload in [publish(0, 64), fan_out(0, 3), fan_out(5, 0)] {
         let outcome = workload.run(&Fake::default(), TOPIC).await.unwrap();
         assert_eq!(outcome.delivered, 0, "{workload:?}");
         assert!(outcome.correctness.is_perfect(), "{workload:?}");
@@ -191,11 +199,10 @@ async fn a_unary_call_that_is_refused_or_hangs_ends_the_run() {
 }
 
 #[test]
-fn labels_tell_the_workloads_of_a_report_apart_and_json_keeps_them() {
-    let all: Vec<_> = [Workload::full(), Workload::quick()].concat();
-    let labels: std::collections::BTreeSet<_> = Workload::full().iter().map(Workload::label).collect();
-    assert_eq!(labels.len(), Workload::full().len());
-    for workload in all {
+fn labels_tell_the_workloads_apart_and_json_keeps_them() {
+    let labels: std::collections::BTreeSet<_> = all().iter().map(Workload::label).collect();
+    assert_eq!(labels.len(), all().len());
+    for workload in all() {
         let json = serde_json::to_string(&workload).unwrap();
         assert_eq!(serde_json::from_str::<Workload>(&json).unwrap(), workload);
         assert!(workload.label().starts_with(workload.code()));
@@ -205,7 +212,7 @@ fn labels_tell_the_workloads_of_a_report_apart_and_json_keeps_them() {
 #[test]
 fn a_divided_workload_has_fewer_messages_and_never_none() {
     let published = |workload: &Workload| workload.expected().published;
-    for workload in Workload::full() {
+    for workload in all() {
         let is_at_a_rate = matches!(workload, Workload::Steady(_) | Workload::ManyTopics(_));
         let by = if is_at_a_rate { 1 } else { 10 };
         assert_eq!(published(&workload.clone().divided(10)) * by, published(&workload));
