@@ -13,17 +13,13 @@ use std::{
 
 use fanfare_client::{
     Client,
-    proto::{self, StreamingPullRequest},
+    proto::{self, StreamingPullRequest, StreamingPullResponse},
 };
-use fanfare_proto::{
-    encoded::StreamingPullResponse,
-    server::{
-        subscriber_service_server::SubscriberServiceServer,
-        subscription_service_server::SubscriptionServiceServer,
-    },
+use fanfare_proto::server::{
+    subscriber_service_server::SubscriberServiceServer,
+    subscription_service_server::SubscriptionServiceServer,
 };
 use parking_lot::Mutex;
-use prost::Message as _;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
@@ -134,9 +130,7 @@ impl Stream {
         !matches!(soon(self.requests.message()).await, Ok(Some(_)))
     }
 
-    pub(crate) async fn answer(&self, response: proto::StreamingPullResponse) {
-        let bytes = response.encode_to_vec();
-        let response = StreamingPullResponse::decode(&*bytes).unwrap();
+    pub(crate) async fn answer(&self, response: StreamingPullResponse) {
         soon(self.answers.send(Ok(response))).await.unwrap();
     }
 

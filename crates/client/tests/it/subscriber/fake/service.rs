@@ -43,7 +43,7 @@ impl Play {
 
 #[tonic::async_trait]
 impl SubscriberService for Play {
-    type StreamingPullStream = ReceiverStream<Result<encoded::StreamingPullResponse, Status>>;
+    type StreamingPullStream = ReceiverStream<Result<v1::StreamingPullResponse, Status>>;
 
     async fn streaming_pull(
         &self,
