@@ -209,8 +209,7 @@ impl Book {
         self.settling.nacked(now, &answer.nack_results)?;
         self.extended(&answer.extend_results)?;
         self.answered(by_id + by_number)?;
-        let fetched = answer.blocks.into_iter().map(|block| self.deliver(now, block));
-        fetched.filter_map(Result::transpose).collect()
+        Ok(answer.blocks.into_iter().filter_map(|block| self.deliver(now, block)).collect())
     }
 
     /// The results of acknowledgements by numbers; how many there are.
@@ -253,7 +252,7 @@ impl Book {
     }
 
     /// Nothing, if none of the block's messages is to be handed out.
-    fn deliver(&mut self, now: Instant, delivered: DeliveryBlock) -> Result<Option<Fetched>, OutOfStep> {
+    fn deliver(&mut self, now: Instant, delivered: DeliveryBlock) -> Option<Fetched> {
         let first = self.numbered.give(delivered.messages.len());
         let mut room = Self::frames(self.most).saturating_sub(self.held());
         let mut is_held = Vec::with_capacity(delivered.messages.len());
@@ -269,19 +268,8 @@ impl Book {
         let block = Block::new(self.outbox.clone(), first, is_held.len());
         self.numbered.add(now, block.clone(), &delivered, &is_held);
         self.numbered.trim().into_iter().for_each(|moved| self.hold(moved));
-        let fetched = Fetched::new(block, delivered, &is_held).map_err(|_| {
-            // Nobody will settle what is handed to nobody.
-            (first..).take(is_held.len()).for_each(|ticket| self.forget(first, ticket));
-            OutOfStep
-        })?;
-        Ok(fetched.has_messages().then_some(fetched))
-    }
-
-    fn forget(&mut self, block: u64, ticket: u64) {
-        let index = u32::try_from(ticket - block).unwrap_or(u32::MAX);
-        if self.numbered.release(block, index).is_none() {
-            self.leases.release(ticket);
-        }
+        let fetched = Fetched::new(block, delivered, &is_held);
+        fetched.has_messages().then_some(fetched)
     }
 
     /// Whether a message that is delivered is held or being settled: it is under the new lease from now on.

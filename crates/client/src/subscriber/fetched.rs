@@ -2,13 +2,10 @@
 
 use std::{sync::Arc, vec};
 
-use prost::{DecodeError, Message as _};
-use prost_types::Timestamp;
-
 use super::{
     block::Block,
     delivery::{AckHandle, Delivery},
-    wire::{Content, DeliveryBlock},
+    wire::{DeliveryBlock, StoredMessage},
 };
 use crate::received::{Head, ReceivedMessage};
 
@@ -17,25 +14,12 @@ use crate::received::{Head, ReceivedMessage};
 pub(super) struct Fetched {
     block: Arc<Block>,
     head: Head,
-    messages: vec::IntoIter<Message>,
-}
-
-#[derive(Debug)]
-struct Message {
-    index: u32,
-    sequence: u64,
-    publish_time: Option<Timestamp>,
-    bytes: bytes::Bytes,
-    content: Content,
+    messages: vec::IntoIter<(u32, StoredMessage)>,
 }
 
 impl Fetched {
     /// Those of a block that are held.
-    pub(super) fn new(
-        block: Arc<Block>,
-        delivered: DeliveryBlock,
-        is_held: &[bool],
-    ) -> Result<Self, DecodeError> {
+    pub(super) fn new(block: Arc<Block>, delivered: DeliveryBlock, is_held: &[bool]) -> Self {
         let head = Head {
             delivery_attempt: delivered.delivery_attempt,
             first_delivery: delivered.first_delivery,
@@ -44,16 +28,9 @@ impl Fetched {
             subscription_uid: delivered.subscription_uid,
             log: delivered.log,
         };
-        let mut messages = Vec::with_capacity(is_held.len());
-        for ((index, stored), _) in
-            (0..).zip(delivered.messages).zip(is_held).filter(|(_, is_held)| **is_held)
-        {
-            // Not when it is looked at: then nobody could be told that it is none.
-            let content = Content::decode(stored.message.clone())?;
-            let (sequence, publish_time, bytes) = (stored.sequence, stored.publish_time, stored.message);
-            messages.push(Message { index, sequence, publish_time, bytes, content });
-        }
-        Ok(Self { block, head, messages: messages.into_iter() })
+        let messages = (0..).zip(delivered.messages).zip(is_held);
+        let held = messages.filter_map(|(message, is_held)| is_held.then_some(message));
+        Self { block, head, messages: held.collect::<Vec<_>>().into_iter() }
     }
 
     pub(super) fn has_messages(&self) -> bool {
@@ -65,9 +42,10 @@ impl Iterator for Fetched {
     type Item = Delivery;
 
     fn next(&mut self) -> Option<Delivery> {
-        let Message { index, sequence, publish_time, bytes, content } = self.messages.next()?;
+        let (index, stored) = self.messages.next()?;
         let head = Head { lease: self.head.lease.wrapping_add(index.into()), ..self.head };
-        let message = ReceivedMessage::stored(head, sequence, publish_time, bytes, content.data);
+        let StoredMessage { sequence, publish_time, message, data } = stored;
+        let message = ReceivedMessage::stored(head, sequence, publish_time, message, data);
         Some(Delivery::new(message, AckHandle::new(self.block.clone(), index)))
     }
 }

@@ -37,6 +37,8 @@ mod delivery;
 mod drain;
 mod error;
 mod fetched;
+mod fields;
+mod incoming;
 mod leases;
 mod numbered;
 mod outbox;

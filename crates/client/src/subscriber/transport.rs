@@ -5,13 +5,13 @@ use std::time::Duration;
 use fanfare_proto::v1::{self, subscription_service_client::SubscriptionServiceClient};
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{
-    Code, Response, Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel,
-};
+use tonic::{Code, Status, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
+use tonic_prost::ProstCodec;
 
 use super::{
     book::Most,
-    wire::{Answer, Codec},
+    incoming::{Aside, Incoming},
+    wire::Answer,
 };
 use crate::{
     ServerError,
@@ -22,8 +22,6 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Requests on their way to the transport.
 const REQUESTS: usize = 2;
-/// Bytes of one answer: the largest message that a broker can be set to take, and what is around it.
-const ANSWER_BYTES: usize = 72 << 20;
 const STREAMING_PULL: &str = "/fanfare.v1.SubscriberService/StreamingPull";
 /// Of a subscription that does not say.
 const ACK_DEADLINE: Duration = Duration::from_secs(30);
@@ -39,7 +37,7 @@ pub(super) struct Connection {
 /// The broker's side of a stream.
 #[derive(Debug)]
 pub(super) struct Answers {
-    stream: Streaming<Answer>,
+    stream: Incoming,
     picked: Picked,
 }
 
@@ -90,9 +88,8 @@ impl Way {
         // It has room: nothing else was sent.
         _ = requests.try_send(first);
         let request = self.lines.request(ReceiverStream::new(receiver));
-        let answers =
-            self.within_patience(streaming_pull(self.picked.channel(), request)).await?.into_inner();
-        Ok(Connection { requests, answers: Answers { stream: answers, picked: self.picked } })
+        let stream = self.within_patience(streaming_pull(self.picked.channel(), request)).await?;
+        Ok(Connection { requests, answers: Answers { stream, picked: self.picked } })
     }
 
     async fn within_patience<T>(
@@ -112,14 +109,25 @@ impl Way {
     }
 }
 
-/// The generated client's call, but for the codec.
+/// The generated client's call, but for the answers.
 async fn streaming_pull(
     channel: Channel,
     request: tonic::Request<ReceiverStream<v1::StreamingPullRequest>>,
-) -> Result<Response<Streaming<Answer>>, Status> {
-    let mut client = Grpc::new(channel).max_decoding_message_size(ANSWER_BYTES);
+) -> Result<Incoming, Status> {
+    let aside = Aside::new(channel);
+    let mut client = Grpc::new(aside.clone());
     client.ready().await.map_err(|error| Status::from_error(error.into()))?;
-    client.streaming(request, PathAndQuery::from_static(STREAMING_PULL), Codec).await
+    let codec = ProstCodec::<_, v1::StreamingPullResponse>::default();
+    let path = PathAndQuery::from_static(STREAMING_PULL);
+    let mut others = client.streaming(request, path, codec).await?.into_inner();
+    match aside.kept() {
+        Some(incoming) => Ok(incoming),
+        // What has answered is no broker, or one that has nothing to deliver.
+        None => Err(match others.message().await {
+            Err(status) => status,
+            Ok(_) => Status::unavailable("the broker has ended the stream"),
+        }),
+    }
 }
 
 fn note(picked: &Picked, error: &ServerError) {
@@ -132,7 +140,7 @@ fn note(picked: &Picked, error: &ServerError) {
 impl Answers {
     /// The next, or why there is none. Cancel safe.
     pub(super) async fn next(&mut self) -> Result<Answer, ServerError> {
-        let error = match self.stream.message().await {
+        let error = match self.stream.next().await {
             Ok(Some(answer)) if answer.messages.is_empty() => return Ok(answer),
             Ok(Some(_)) => ServerError::local(
                 Code::Unimplemented,

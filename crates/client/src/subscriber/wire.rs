@@ -1,114 +1,193 @@
-//! What of the broker's answers is decoded at once, and with what they are read.
+//! What of the broker's answers is decoded at once.
 //!
 //! The generated types would decode every field of every message, each text into an allocation of its own, though most consumers look at the data
-//! alone. So a message stays the bytes that it is; they are a part of the answer's buffer, as its data is a part of them.
+//! alone. So a message stays the bytes that it is; they are a part of the buffer that the transport has filled, as its data is a part of them.
 //!
 //! # Invariants
 //!
 //! - Field for field the same numbers and types as in [`v1`], less what nobody here looks at. The tests compare.
-//! - Nothing is copied out of the buffer that the transport has filled.
+//! - Nothing is copied out of a buffer that has a message in one piece.
+//! - Each message is read once, and then it is known whether it is one: later nobody could be told.
 
-use bytes::{Buf as _, Bytes};
+use std::ops::Range;
+
+use bytes::{Buf, Bytes};
 use fanfare_proto::v1;
-use prost::Message as _;
-use prost_types::Timestamp;
-use tonic::{
-    Status,
-    codec::{DecodeBuf, Decoder},
+use prost::encoding::{
+    self, DecodeContext, WireType, check_wire_type, decode_key, decode_varint, skip_field,
 };
-use tonic_prost::ProstEncoder;
+use prost_types::Timestamp;
+
+use super::fields::{Fields, Malformed, Value};
 
 /// [`v1::StreamingPullResponse`].
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Answer {
     /// Of a broker that does not know of blocks.
-    #[prost(bytes = "bytes", repeated, tag = "1")]
     pub(super) messages: Vec<Bytes>,
-    #[prost(message, repeated, tag = "2")]
     pub(super) ack_results: Vec<v1::SettleResult>,
-    #[prost(message, repeated, tag = "3")]
     pub(super) nack_results: Vec<v1::SettleResult>,
-    #[prost(message, repeated, tag = "4")]
     pub(super) extend_results: Vec<v1::ExtendResult>,
-    #[prost(message, repeated, tag = "5")]
     pub(super) blocks: Vec<DeliveryBlock>,
-    #[prost(message, repeated, tag = "6")]
     pub(super) acked: Vec<v1::DeliveryRange>,
-    #[prost(message, repeated, tag = "7")]
     pub(super) range_results: Vec<v1::RangeResult>,
 }
 
 /// [`v1::DeliveryBlock`].
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct DeliveryBlock {
-    #[prost(uint32, tag = "1")]
     pub(super) delivery_attempt: u32,
-    #[prost(bool, tag = "2")]
     pub(super) first_delivery: bool,
-    #[prost(message, optional, tag = "3")]
     pub(super) lease_deadline: Option<Timestamp>,
-    #[prost(uint64, tag = "4")]
     pub(super) first_lease: u64,
-    #[prost(uint64, tag = "5")]
     pub(super) subscription_uid: u64,
-    #[prost(uint64, tag = "6")]
     pub(super) log: u64,
-    #[prost(message, repeated, tag = "15")]
     pub(super) messages: Vec<StoredMessage>,
 }
 
 /// [`v1::StoredMessage`].
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct StoredMessage {
-    #[prost(uint64, tag = "1")]
     pub(super) sequence: u64,
-    #[prost(message, optional, tag = "2")]
     pub(super) publish_time: Option<Timestamp>,
     /// An encoded [`v1::Message`].
-    #[prost(bytes = "bytes", tag = "15")]
     pub(super) message: Bytes,
-}
-
-/// Of a [`v1::Message`].
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Content {
-    #[prost(bytes = "bytes", tag = "1")]
+    /// Of the message.
     pub(super) data: Bytes,
 }
 
-/// Reads answers.
-#[derive(Debug, Default)]
-pub(super) struct Codec;
-
-impl tonic::codec::Codec for Codec {
-    type Encode = v1::StreamingPullRequest;
-    type Decode = Answer;
-    type Encoder = ProstEncoder<v1::StreamingPullRequest>;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self::Encoder {
-        ProstEncoder::default()
+/// Reads an answer.
+pub(super) fn read(mut buffer: impl Buf) -> Result<Answer, Malformed> {
+    let mut answer = Answer::default();
+    while buffer.has_remaining() {
+        let (tag, wire_type) = decode_key(&mut buffer)?;
+        if tag == 5 {
+            let block = part(wire_type, &mut buffer)?;
+            answer.blocks.push(read_block(block)?);
+        } else {
+            answer.merge(tag, wire_type, &mut buffer)?;
+        }
     }
+    Ok(answer)
+}
 
-    fn decoder(&mut self) -> Self {
-        Self
+/// A field that is a message.
+fn part(wire_type: WireType, mut buffer: impl Buf) -> Result<impl Buf, Malformed> {
+    check_wire_type(WireType::LengthDelimited, wire_type)?;
+    let length = decode_varint(&mut buffer)?;
+    let length = usize::try_from(length).ok().filter(|length| *length <= buffer.remaining());
+    Ok(buffer.take(length.ok_or(Malformed::CutOff)?))
+}
+
+fn read_block(mut buffer: impl Buf) -> Result<DeliveryBlock, Malformed> {
+    let mut block = DeliveryBlock::default();
+    while buffer.has_remaining() {
+        let (tag, wire_type) = decode_key(&mut buffer)?;
+        if tag == 15 {
+            let mut stored = part(wire_type, &mut buffer)?;
+            block.messages.push(StoredMessage::read(stored.copy_to_bytes(stored.remaining()))?);
+        } else {
+            block.merge(tag, wire_type, &mut buffer)?;
+        }
+    }
+    Ok(block)
+}
+
+impl Answer {
+    /// All but the blocks.
+    fn merge(&mut self, tag: u32, wire_type: WireType, buffer: &mut impl Buf) -> Result<(), Malformed> {
+        let context = DecodeContext::default();
+        match tag {
+            1 => encoding::bytes::merge_repeated(wire_type, &mut self.messages, buffer, context),
+            2 => encoding::message::merge_repeated(wire_type, &mut self.ack_results, buffer, context),
+            3 => encoding::message::merge_repeated(wire_type, &mut self.nack_results, buffer, context),
+            4 => encoding::message::merge_repeated(wire_type, &mut self.extend_results, buffer, context),
+            6 => encoding::message::merge_repeated(wire_type, &mut self.acked, buffer, context),
+            7 => encoding::message::merge_repeated(wire_type, &mut self.range_results, buffer, context),
+            _ => skip_field(wire_type, tag, buffer, context),
+        }
+        .map_err(Malformed::from)
     }
 }
 
-impl Decoder for Codec {
-    type Item = Answer;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Answer>, Status> {
-        let bytes = buffer.copy_to_bytes(buffer.remaining());
-        // As tonic-prost says it.
-        Answer::decode(bytes).map(Some).map_err(|error| Status::internal(error.to_string()))
+impl DeliveryBlock {
+    /// All but the messages.
+    fn merge(&mut self, tag: u32, wire_type: WireType, buffer: &mut impl Buf) -> Result<(), Malformed> {
+        let context = DecodeContext::default();
+        match tag {
+            1 => encoding::uint32::merge(wire_type, &mut self.delivery_attempt, buffer, context),
+            2 => encoding::bool::merge(wire_type, &mut self.first_delivery, buffer, context),
+            3 => {
+                let deadline = self.lease_deadline.get_or_insert_default();
+                encoding::message::merge(wire_type, deadline, buffer, context)
+            }
+            4 => encoding::uint64::merge(wire_type, &mut self.first_lease, buffer, context),
+            5 => encoding::uint64::merge(wire_type, &mut self.subscription_uid, buffer, context),
+            6 => encoding::uint64::merge(wire_type, &mut self.log, buffer, context),
+            _ => skip_field(wire_type, tag, buffer, context),
+        }
+        .map_err(Malformed::from)
     }
+}
+
+impl StoredMessage {
+    /// Reads one.
+    pub(super) fn read(bytes: Bytes) -> Result<Self, Malformed> {
+        let mut stored = Self::default();
+        let (mut message, mut data) = (0..0, 0..0);
+        let mut fields = Fields::of(&bytes, &(0..bytes.len()));
+        while let Some(field) = fields.next()? {
+            match field {
+                (1, Value::Number(sequence)) => stored.sequence = sequence,
+                (2, Value::Bytes(time)) => stored.publish_time = Some(timestamp(&bytes, &time)?),
+                (15, Value::Bytes(found)) => message = found,
+                (1 | 2 | 15, _) => return Err(Malformed::Field(field.0)),
+                _ => {}
+            }
+        }
+        let mut fields = Fields::of(&bytes, &message);
+        while let Some(field) = fields.next()? {
+            match field {
+                (1, Value::Bytes(found)) => data = found,
+                (1, _) => return Err(Malformed::Field(1)),
+                _ => {}
+            }
+        }
+        stored.data = bytes.slice(data);
+        stored.message = cut(bytes, &message);
+        Ok(stored)
+    }
+}
+
+/// As `slice`, of bytes that are not needed any more.
+fn cut(mut bytes: Bytes, part: &Range<usize>) -> Bytes {
+    bytes.truncate(part.end);
+    bytes.advance(part.start);
+    bytes
+}
+
+fn timestamp(bytes: &[u8], part: &Range<usize>) -> Result<Timestamp, Malformed> {
+    let mut time = Timestamp::default();
+    let mut fields = Fields::of(bytes, part);
+    while let Some(field) = fields.next()? {
+        match field {
+            (1, Value::Number(seconds)) => time.seconds = seconds.cast_signed(),
+            // As every decoder does: of a number that is too large, the low bits.
+            #[expect(clippy::cast_possible_truncation, reason = "see above")]
+            (2, Value::Number(nanos)) => time.nanos = nanos.cast_signed() as i32,
+            (1 | 2, _) => return Err(Malformed::Field(field.0)),
+            _ => {}
+        }
+    }
+    Ok(time)
 }
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+
     use super::*;
+    use crate::subscriber::incoming::Pieces;
 
     fn time(seconds: i64) -> Option<Timestamp> {
         Some(Timestamp { seconds, nanos: 5 })
@@ -127,55 +206,114 @@ mod tests {
         }
     }
 
-    fn usual() -> v1::StreamingPullResponse {
+    fn block() -> v1::DeliveryBlock {
         let stored =
-            |sequence| v1::StoredMessage { sequence, publish_time: time(2), message: Some(message()) };
-        let block = v1::DeliveryBlock {
+            |sequence| v1::StoredMessage { sequence, publish_time: time(-2), message: Some(message()) };
+        v1::DeliveryBlock {
             delivery_attempt: 3,
             first_delivery: true,
             lease_deadline: time(3),
             first_lease: 4,
             subscription_uid: 5,
             log: 6,
-            messages: vec![stored(7), stored(8)],
-        };
+            messages: vec![stored(7), stored(u64::MAX)],
+        }
+    }
+
+    fn usual() -> v1::StreamingPullResponse {
         let result = || v1::SettleResult { ack_id: "a".into(), outcome: 2, detail: "why".into() };
+        let refused = v1::RangeResult { deliveries: Some(range(3)), outcome: 2, detail: "d".into() };
         v1::StreamingPullResponse {
-            messages: vec![],
+            messages: vec![v1::ReceivedMessage { sequence: 9, ..Default::default() }],
             ack_results: vec![result()],
             nack_results: vec![result(), result()],
             extend_results: vec![v1::ExtendResult { ack_id: "e".into(), ..Default::default() }],
-            blocks: vec![block.clone(), block],
+            blocks: vec![block(), block()],
             acked: vec![range(1)],
-            range_results: vec![v1::RangeResult {
-                deliveries: Some(range(3)),
-                outcome: 2,
-                detail: "d".into(),
-            }],
+            range_results: vec![refused],
+        }
+    }
+
+    /// What the generated types make of the same bytes.
+    fn as_usual(answer: Answer) -> v1::StreamingPullResponse {
+        let decoded = |message: &StoredMessage| v1::Message::decode(message.message.clone()).unwrap();
+        let stored = |stored: StoredMessage| {
+            assert_eq!(stored.data, decoded(&stored).data);
+            let message = Some(decoded(&stored));
+            v1::StoredMessage { sequence: stored.sequence, publish_time: stored.publish_time, message }
+        };
+        let block = |block: DeliveryBlock| v1::DeliveryBlock {
+            delivery_attempt: block.delivery_attempt,
+            first_delivery: block.first_delivery,
+            lease_deadline: block.lease_deadline,
+            first_lease: block.first_lease,
+            subscription_uid: block.subscription_uid,
+            log: block.log,
+            messages: block.messages.into_iter().map(stored).collect(),
+        };
+        let received = |bytes: Bytes| v1::ReceivedMessage::decode(bytes).unwrap();
+        v1::StreamingPullResponse {
+            messages: answer.messages.into_iter().map(received).collect(),
+            ack_results: answer.ack_results,
+            nack_results: answer.nack_results,
+            extend_results: answer.extend_results,
+            blocks: answer.blocks.into_iter().map(block).collect(),
+            acked: answer.acked,
+            range_results: answer.range_results,
         }
     }
 
     #[test]
-    fn an_answer_has_the_same_bytes_as_the_usual_one() {
+    fn an_answer_says_the_same_as_the_usual_one_wherever_its_pieces_end() {
         let bytes = Bytes::from(usual().encode_to_vec());
-        let ours = Answer::decode(bytes.clone()).unwrap();
-        assert_eq!(ours.blocks[1].messages[1].sequence, 8);
-        assert_eq!(ours.encode_to_vec(), bytes);
+        assert_eq!(as_usual(read(bytes.clone()).unwrap()), usual());
+        for size in 1..bytes.len() {
+            let mut pieces = Pieces::default();
+            (0..bytes.len())
+                .step_by(size)
+                .for_each(|start| pieces.push(bytes.slice(start..bytes.len().min(start + size))));
+            assert_eq!(as_usual(read(&mut pieces).unwrap()), usual(), "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_not_known_is_passed_over() {
+        let unknown = [0xa2, 0x06, 3, 1, 2, 3, 0xa8, 0x06, 1];
+        let stored = block().messages[0].encode_to_vec();
+        let read = StoredMessage::read([&unknown[..], &stored].concat().into()).unwrap();
+        assert_eq!((read.sequence, &*read.data), (7, &b"data"[..]));
+        let answer = [&unknown[..], &usual().encode_to_vec()].concat();
+        assert_eq!(as_usual(super::read(&*answer).unwrap()), usual());
     }
 
     #[test]
     fn data_is_a_part_of_the_answer_s_buffer() {
         let bytes = Bytes::from(usual().encode_to_vec());
-        let ours = Answer::decode(bytes.clone()).unwrap();
-        let data = Content::decode(ours.blocks[0].messages[0].message.clone()).unwrap().data;
+        let ours = read(bytes.clone()).unwrap();
+        let data = &ours.blocks[0].messages[0].data;
         assert_eq!(data, "data");
         assert!(bytes.as_ptr_range().contains(&data.as_ptr()), "it was copied");
     }
 
     #[test]
+    fn an_answer_that_is_cut_off_anywhere_is_none() {
+        let answer = v1::StreamingPullResponse { blocks: vec![block()], ..Default::default() };
+        let bytes = answer.encode_to_vec();
+        (1..bytes.len()).for_each(|end| assert!(read(&bytes[..end]).is_err(), "{end}"));
+    }
+
+    #[test]
     fn a_message_that_is_cut_off_is_found_out() {
-        let bytes = message().encode_to_vec();
+        let whole = block().messages.remove(0);
+        let head = v1::StoredMessage { message: None, ..whole }.encode_to_vec();
+        let message = message().encode_to_vec();
         // Cut in the middle of its last field, which is none of ours.
-        assert!(Content::decode(&bytes[..bytes.len() - 1]).is_err());
+        let cut = &message[..message.len() - 1];
+        let with = |message: &[u8]| {
+            let length = [0x7a, u8::try_from(message.len()).unwrap()];
+            StoredMessage::read([&head[..], &length, message].concat().into())
+        };
+        assert!(with(&message).is_ok());
+        assert_eq!(with(cut), Err(Malformed::CutOff));
     }
 }

@@ -21,7 +21,8 @@ fn book(messages: u32) -> Book {
 
 fn stored(sequence: u64) -> StoredMessage {
     let message = v1::Message { data: vec![0; 98].into(), ..v1::Message::default() };
-    StoredMessage { sequence, publish_time: None, message: message.encode_to_vec().into() }
+    let (data, message) = (message.data.clone(), message.encode_to_vec().into());
+    StoredMessage { sequence, publish_time: None, message, data }
 }
 
 /// A block in which a message's lease has the message's number, of messages that were delivered before or not.

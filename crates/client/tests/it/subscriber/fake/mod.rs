@@ -13,7 +13,7 @@ use std::{
 
 use fanfare_client::{
     Client,
-    proto::{self, StreamingPullRequest},
+    proto::{self, StreamingPullRequest, StreamingPullResponse},
 };
 use fanfare_proto::server::{
     subscriber_service_server::SubscriberServiceServer,
@@ -130,7 +130,7 @@ impl Stream {
         !matches!(soon(self.requests.message()).await, Ok(Some(_)))
     }
 
-    pub(crate) async fn answer(&self, response: proto::StreamingPullResponse) {
+    pub(crate) async fn answer(&self, response: StreamingPullResponse) {
         soon(self.answers.send(Ok(response))).await.unwrap();
     }
 
