@@ -74,8 +74,7 @@ impl Publisher {
             ids: &self.ids,
             max_message_bytes: self.broker.config().max_message_bytes,
         };
-        let messages = message::accept(messages, &stamp)?;
-        let correlation_ids = messages.iter().map(|message| message.meta.correlation_id.clone()).collect();
+        let (messages, correlation_ids) = message::accept(messages, &stamp)?;
         let accepted = self.broker.accept(&topic, messages).await?;
         Ok(OnTheirWay { topic, correlation_ids, accepted })
     }
@@ -86,7 +85,7 @@ impl Publisher {
 #[derive(Debug)]
 pub(crate) struct OnTheirWay {
     topic: TopicName,
-    correlation_ids: Vec<Box<str>>,
+    correlation_ids: Vec<String>,
     accepted: Accepted,
 }
 
@@ -101,7 +100,7 @@ impl OnTheirWay {
     }
 }
 
-fn result(topic: &TopicName, published: Published, correlation_id: Box<str>) -> v1::PublishResult {
+fn result(topic: &TopicName, published: Published, correlation_id: String) -> v1::PublishResult {
     let message_id = published.id.to_string();
     tracing::debug!(%topic, message_id, %correlation_id, deduplicated = published.deduplicated, "published");
     v1::PublishResult {
@@ -109,6 +108,6 @@ fn result(topic: &TopicName, published: Published, correlation_id: Box<str>) -> 
         sequence: published.id.sequence,
         deduplicated: published.deduplicated,
         matched_subscriptions: published.matched,
-        correlation_id: correlation_id.into(),
+        correlation_id,
     }
 }

@@ -42,8 +42,18 @@ struct Written {
     link: u32,
 }
 
-/// Commits what is pending on one log, then leaves it at rest or in the queue again.
+/// Commits what is pending on one log, group after group, until it is at rest or another log waits for a committer: then
+/// it goes into the queue again, behind that one.
 pub(crate) fn run(engine: &Engine, log: &Arc<LogCore>, scratch: &mut Scratch) {
+    while round(engine, log, scratch) {
+        if !engine.jobs.is_empty() {
+            return engine.push(Job::Commit(log.clone()));
+        }
+    }
+}
+
+/// Commits one group; `true` if there is more to do.
+fn round(engine: &Engine, log: &LogCore, scratch: &mut Scratch) -> bool {
     let taken = log.state.lock().take_group(&mut scratch.group);
     if let Some(place) = taken {
         commit(engine, log, &place, scratch);
@@ -60,9 +70,7 @@ pub(crate) fn run(engine: &Engine, log: &Arc<LogCore>, scratch: &mut Scratch) {
     let more = state.committing;
     drop(state);
     log.changed.notify_waiters();
-    if more {
-        engine.push(Job::Commit(log.clone()));
-    }
+    more
 }
 
 fn commit(engine: &Engine, log: &LogCore, place: &Place, scratch: &mut Scratch) {

@@ -67,6 +67,11 @@ impl Jobs {
         Ok(())
     }
 
+    /// No job waits for a committer.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.lock().jobs.is_empty()
+    }
+
     /// No job is taken from here on; those that no one has done are given back.
     pub(crate) fn end(&self) -> VecDeque<Job> {
         let mut queue = self.queue.lock();

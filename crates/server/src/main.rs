@@ -4,10 +4,6 @@
 
 use std::process::ExitCode;
 
-/// Chosen by measurement: docs/adr/0013-allocator.md.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 fn main() -> ExitCode {
     server::cli::main()
 }

@@ -49,7 +49,9 @@ impl fmt::Display for MessageId {
         let mut raw = [0; 16];
         raw[..8].copy_from_slice(&self.log.0.to_be_bytes());
         raw[8..].copy_from_slice(&self.sequence.to_be_bytes());
-        f.write_str(&BASE32HEX_NOPAD.encode(&raw))
+        // Every publish answers with it: no allocation of its own.
+        let mut text = [0; 26];
+        f.write_str(BASE32HEX_NOPAD.encode_mut_str(&raw, &mut text))
     }
 }
 

@@ -29,8 +29,11 @@ pub(crate) struct Stamp<'a> {
     pub(crate) max_message_bytes: usize,
 }
 
-/// The messages of one request, ready to be accepted.
-pub(crate) fn accept(messages: Vec<v1::NewMessage>, stamp: &Stamp<'_>) -> Result<Vec<NewMessage>, Refusal> {
+/// The messages of one request, ready to be accepted, and the correlation ID of each.
+pub(crate) fn accept(
+    messages: Vec<v1::NewMessage>,
+    stamp: &Stamp<'_>,
+) -> Result<(Vec<NewMessage>, Vec<String>), Refusal> {
     check::length("messages", messages.len(), 1..=limits::PUBLISH_MESSAGES)?;
     let complete = |(index, message)| {
         one(message, stamp).map_err(|refusal: Refusal| refusal.within(format_args!("messages[{index}]")))
@@ -131,14 +134,14 @@ pub(crate) fn sample(given: v1::NewMessage, stamp: &Stamp<'_>) -> Result<Bytes, 
     Ok(message.encode_to_vec().into())
 }
 
-/// All into one buffer, of which each message gets its part.
-fn encode(messages: Vec<Complete>) -> Vec<NewMessage> {
+/// All into one buffer, of which each message gets its part. Correlation IDs are taken out of what was encoded: a copy less.
+fn encode(messages: Vec<Complete>) -> (Vec<NewMessage>, Vec<String>) {
     let mut buffer = BytesMut::with_capacity(messages.iter().map(|(.., bytes)| bytes).sum());
     let into_buffer = |(meta, message, _): Complete| {
-        message.encode(&mut buffer).expect("a growing buffer always has room");
-        NewMessage { meta, payload: buffer.split().freeze() }
+        message.encode_raw(&mut buffer);
+        (NewMessage { meta, payload: buffer.split().freeze() }, message.correlation_id)
     };
-    messages.into_iter().map(into_buffer).collect()
+    messages.into_iter().map(into_buffer).unzip()
 }
 
 #[cfg(test)]
@@ -149,7 +152,11 @@ mod tests {
 
     fn accept_all(messages: Vec<v1::NewMessage>, origin: &Origin) -> Result<Vec<NewMessage>, Refusal> {
         let ids = CorrelationIds::from_fn(|buffer| buffer.fill(7));
-        accept(messages, &Stamp { now: NOW, origin, ids: &ids, max_message_bytes: 1_000 })
+        let (messages, correlation_ids) =
+            accept(messages, &Stamp { now: NOW, origin, ids: &ids, max_message_bytes: 1_000 })?;
+        let of_messages = messages.iter().map(|message| &*message.meta.correlation_id);
+        assert!(of_messages.eq(correlation_ids.iter().map(String::as_str)));
+        Ok(messages)
     }
 
     fn message(data: &'static str) -> v1::NewMessage {
