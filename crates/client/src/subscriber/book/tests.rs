@@ -260,14 +260,6 @@ async fn after_a_broken_connection_all_goes_by_ack_ids_what_was_sent_first_and_n
 }
 
 #[tokio::test]
-async fn a_message_that_is_none_leaves_the_stream() {
-    let mut broken = block([1], true);
-    broken.messages[0].message = vec![10, 200, 1].into();
-    let answer = Answer { blocks: vec![broken], ..Default::default() };
-    assert!(matches!(book(1).answer(clock::now(), answer), Err(OutOfStep)));
-}
-
-#[tokio::test]
 async fn an_answer_that_nobody_asked_for_is_out_of_step() {
     let refuses = |answer: Answer| {
         let mut book = book(10);
