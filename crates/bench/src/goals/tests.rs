@@ -77,7 +77,7 @@ fn one_case_is_compared_with_another_round_by_round() {
 fn what_was_not_run_or_failed_is_not_measured() {
     assert_eq!(judged("unary", Vec::new()).verdict(), Verdict::NotMeasured);
     let only_ours = case("W9/64", &[("fanfare-fsync", Metric::Throughput, &[10.0])]);
-    assert_eq!(judged("unary", vec![only_ours.clone()]).verdict(), Verdict::NotMeasured);
+    assert_eq!(judged("unary", vec![only_ours]).verdict(), Verdict::NotMeasured);
     let mut failed = case("W9/64", &[("fanfare-fsync", Metric::Throughput, &[10.0])]);
     failed.runs.extend(case("W9/64", &[("tonic-unary", Metric::Throughput, &[10.0])]).runs);
     let goal_of = |case: Case| judged("unary", vec![case]).verdict();

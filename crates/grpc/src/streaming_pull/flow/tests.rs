@@ -212,7 +212,7 @@ fn what_was_given_back_is_the_brokers_to_judge_and_what_was_acknowledged_is_sett
 
 /// Blocks of so many, until [`KEPT`] is reached, of which all but two are acknowledged: the first is held, the last has ended.
 fn kept_by_two_each(blocks: u64) -> Outstanding {
-    let mut outstanding = Outstanding::new(blocks as usize, 1_000, true);
+    let mut outstanding = Outstanding::new(usize::try_from(blocks).unwrap(), 1_000, true);
     let size = KEPT as u64 / blocks;
     for first in (0..blocks).map(|number| 1 + number * size) {
         outstanding.delivered_blocks(&mut [block(first, size, 100)]);

@@ -216,7 +216,7 @@ impl SubscriberService for Says {
         }
     }
 
-    type StreamingPullStream = Answers<encoded::StreamingPullResponse>;
+    type StreamingPullStream = Answers<v1::StreamingPullResponse>;
 
     async fn streaming_pull(
         &self,
