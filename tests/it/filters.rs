@@ -94,12 +94,17 @@ fn stats(fanfare: &Fanfare, name: &str) -> Value {
 
 /// Takes what there is and settles it; the sequences.
 async fn take(fanfare: &Fanfare, name: &str) -> Vec<String> {
-    let taken = pull(&mut subscriber(fanfare).await, name, 100, 0).await;
-    if !taken.is_empty() {
+    let mut sequences = Vec::new();
+    loop {
+        // Of a backlog that is not in memory an answer holds what one read of the log gave.
+        let taken = pull(&mut subscriber(fanfare).await, name, 100, 0).await;
+        if taken.is_empty() {
+            return sequences;
+        }
         let ids: Vec<_> = taken.iter().map(|message| &message.ack_id).collect();
         fanfare.grpcurl().ok("SubscriberService/Acknowledge", &json!({"subscription": name, "ackIds": ids}));
+        sequences.extend(taken.iter().map(|message| message.sequence.to_string()));
     }
-    taken.iter().map(|message| message.sequence.to_string()).collect()
 }
 
 #[tokio::test]
