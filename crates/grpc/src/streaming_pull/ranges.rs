@@ -75,9 +75,8 @@ pub(crate) async fn settle(
     }
     let mut settling = subscriber.acknowledge_runs(&outstanding.runs(&claims.numbers)).await?;
     let refused = std::mem::take(&mut settling.refused);
-    let claimed = claims.numbers.clone();
     let mut acked = sort(claims, &refused, outstanding);
-    claimed.iter().for_each(|numbers| outstanding.tidy(numbers));
+    outstanding.tidy();
     acked.settling = Some(settling);
     Ok(acked)
 }
