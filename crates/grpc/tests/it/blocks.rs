@@ -236,6 +236,37 @@ async fn no_more_is_outstanding_than_the_client_takes_until_numbers_are_acknowle
 }
 
 #[tokio::test]
+async fn many_results_come_in_several_answers() {
+    const MESSAGES: u64 = 12_000;
+    let server = Server::with_topic().await;
+    let settings = v1::SubscriptionSettings { max_in_flight: Some(20_000), ..Default::default() };
+    server.create_subscription("wide", settings).await;
+    for _ in 0..MESSAGES / 1_000 {
+        server.publish(&["x"; 1_000]).await;
+    }
+    let opening = StreamingPullRequest {
+        subscription: "wide".into(),
+        max_outstanding_messages: 100_000,
+        ..Default::default()
+    };
+    let mut client = Client::open_with(&server, opening).await.unwrap();
+    client.blocks(usize::try_from(MESSAGES).unwrap()).await;
+    let odd: Vec<_> = (1..=MESSAGES).step_by(2).map(|number| (number, number)).collect();
+    for some in odd.chunks(1_000) {
+        client.ack(some).await;
+    }
+    client.results(MESSAGES / 2).await;
+    client.ack(&[(1, MESSAGES)]).await;
+    let (mut acked, mut refused) = (0, 0);
+    while (acked + refused) as u64 != MESSAGES {
+        let answer = client.next().await.unwrap();
+        assert!(answer.acked.len() + answer.range_results.len() <= 10_000);
+        (acked, refused) = (acked + answer.acked.len(), refused + answer.range_results.len());
+    }
+    assert_eq!(acked, refused);
+}
+
+#[tokio::test]
 async fn a_filtered_subscription_gets_only_what_matches_in_blocks() {
     let server = Server::with_topic().await;
     let policy = v1::FilterPolicy { json: r#"{"kind": ["yes"]}"#.into(), ..Default::default() };
@@ -278,14 +309,14 @@ async fn what_never_left_for_a_client_that_is_gone_goes_back_uncounted() {
     }
     let opening = StreamingPullRequest { max_outstanding_bytes: 256 << 20, ..Default::default() };
     let client = Client::open_with(&server, opening).await.unwrap();
-    while server.stats().await.leased == 0 {}
+    server.until(|stats| stats.leased != 0).await;
     for _ in 0..200 {
         server.answer_one_call().await;
     }
     let leased = server.stats().await.leased;
     assert!(leased <= 8, "{leased} messages of 900 kB were leased for a client that reads none");
     drop(client);
-    while server.stats().await.leased >= leased {}
+    server.until(|stats| stats.leased < leased).await;
     assert_eq!(server.stats().await.failed_attempts, 0);
 }
 
