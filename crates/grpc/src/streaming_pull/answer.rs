@@ -8,12 +8,12 @@
 
 use broker::{Delivery, DeliveryBlock};
 use bytes::{BufMut as _, Bytes, BytesMut};
-use fanfare_proto::{ids, v1};
+use fanfare_proto::v1;
 use prost::{
     Message,
     encoding::{WireType, encode_key, encode_varint, encoded_len_varint},
 };
-use types::{LogId, SubscriptionUid, limits};
+use types::{AckId, LogId, MessageId, SubscriptionUid, limits};
 
 use crate::convert::time;
 
@@ -103,7 +103,7 @@ fn head(block: &DeliveryBlock, uid: SubscriptionUid, log: LogId) -> v1::Delivery
 pub(crate) fn messages(deliveries: Vec<Delivery>) -> Pieces {
     let rests: Vec<_> = deliveries.iter().map(rest).collect();
     let size = |(delivery, rest): (&Delivery, &v1::ReceivedMessage)| {
-        let ids = field(ids::ACK_ID_CHARS) + field(ids::MESSAGE_ID_CHARS);
+        let ids = field(AckId::CHARS) + field(MessageId::CHARS);
         ids + rest.encoded_len() + field(delivery.payload.len())
     };
     let sizes: Vec<_> = deliveries.iter().zip(&rests).map(size).collect();
@@ -112,9 +112,8 @@ pub(crate) fn messages(deliveries: Vec<Delivery>) -> Pieces {
     let mut writer = Writer::new(length, length - large.sum::<usize>());
     for ((delivery, rest), size) in deliveries.into_iter().zip(rests).zip(sizes) {
         writer.begin(MESSAGES, size);
-        let (ack_id, message_id) = (delivery.ack_id, delivery.message_id);
-        writer.text(1, &ids::ack_id(ack_id.subscription.0, ack_id.sequence, ack_id.lease.0));
-        writer.text(4, &ids::message_id(message_id.log.0, message_id.sequence));
+        writer.text(1, &delivery.ack_id.ascii());
+        writer.text(4, &delivery.message_id.ascii());
         rest.encode_raw(&mut writer.small);
         writer.begin(MESSAGE, delivery.payload.len());
         writer.put(delivery.payload);
@@ -188,7 +187,8 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use broker::{LeaseError, ReadContent as _};
-    use types::{AckId, LeaseId, MessageId, Timestamp};
+    use fanfare_proto::ids;
+    use types::{LeaseId, Timestamp};
 
     use super::*;
     use crate::{StoredMessages, convert::delivery};
@@ -238,12 +238,11 @@ mod tests {
 
     /// What a client makes of a block.
     fn received(block: &v1::DeliveryBlock) -> Vec<v1::ReceivedMessage> {
-        let text = |ascii: &[u8]| String::from_utf8(ascii.to_vec()).unwrap();
         let one = |(lease, stored): (u64, &v1::StoredMessage)| v1::ReceivedMessage {
-            ack_id: text(&ids::ack_id(block.subscription_uid, stored.sequence, lease)),
+            ack_id: ids::ack_id_text(block.subscription_uid, stored.sequence, lease),
             delivery_attempt: block.delivery_attempt,
             first_delivery: block.first_delivery,
-            message_id: text(&ids::message_id(block.log, stored.sequence)),
+            message_id: ids::message_id_text(block.log, stored.sequence),
             sequence: stored.sequence,
             publish_time: stored.publish_time,
             lease_deadline: block.lease_deadline,

@@ -91,13 +91,9 @@ async fn deliveries_are_acknowledged_by_their_numbers_once() {
 /// The ack IDs, as a client makes them.
 fn ack_ids(block: &v1::DeliveryBlock) -> Vec<String> {
     let id = |(lease, message): (u64, &v1::StoredMessage)| {
-        ids::ack_id(block.subscription_uid, message.sequence, lease)
+        ids::ack_id_text(block.subscription_uid, message.sequence, lease)
     };
-    (block.first_lease..)
-        .zip(&block.messages)
-        .map(id)
-        .map(|id| String::from_utf8(id.to_vec()).unwrap())
-        .collect()
+    (block.first_lease..).zip(&block.messages).map(id).collect()
 }
 
 fn texts(blocks: &[v1::DeliveryBlock]) -> Vec<String> {
@@ -114,9 +110,9 @@ fn texts(blocks: &[v1::DeliveryBlock]) -> Vec<String> {
 fn ids_are_made_of_their_numbers_as_the_broker_shows_them() {
     for (one, two, three) in [(1, 2, 3), (0, 0, 0), (u64::MAX, 1 << 40, u64::MAX)] {
         let id = AckId { subscription: SubscriptionUid(one), sequence: two, lease: LeaseId(three) };
-        assert_eq!(ids::ack_id(one, two, three), id.to_string().as_bytes());
+        assert_eq!(ids::ack_id_text(one, two, three), id.to_string());
         let id = MessageId { log: LogId(one), sequence: two };
-        assert_eq!(ids::message_id(one, two), id.to_string().as_bytes());
+        assert_eq!(ids::message_id_text(one, two), id.to_string());
     }
 }
 
@@ -128,11 +124,12 @@ async fn a_block_says_what_pull_says_and_its_ack_ids_and_message_ids_are_the_bro
     let mut client = Client::open(&server).await;
     let blocks = client.blocks(4).await;
     assert!(texts(&blocks) == ["z", "a", &large, "b"]);
-    let message_id =
-        |block: &v1::DeliveryBlock, stored: &v1::StoredMessage| ids::message_id(block.log, stored.sequence);
+    let message_id = |block: &v1::DeliveryBlock, stored: &v1::StoredMessage| {
+        ids::message_id_text(block.log, stored.sequence)
+    };
     let ids: Vec<_> =
         blocks.iter().flat_map(|block| block.messages.iter().map(|one| message_id(block, one))).collect();
-    assert_eq!(ids, published.iter().map(|result| result.message_id.as_bytes()).collect::<Vec<_>>());
+    assert_eq!(ids, published.iter().map(|result| result.message_id.as_str()).collect::<Vec<_>>());
     let ack_ids: Vec<_> = blocks.iter().flat_map(ack_ids).collect();
     assert_eq!(server.acknowledge(ack_ids[1..].to_vec()).await, [LeaseOutcome::Ok; 3]);
     let nacks = vec![v1::StreamNack { ack_ids: ack_ids[..1].to_vec(), delay: Some(seconds(0)) }];

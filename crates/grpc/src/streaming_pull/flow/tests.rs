@@ -46,7 +46,7 @@ fn numbered(blocks: &mut [DeliveryBlock]) -> Outstanding {
 /// What is claimed, and for which messages under which leases.
 fn claim(outstanding: &mut Outstanding, numbers: RangeInclusive<u64>) -> (Claims, Vec<(u64, u64)>) {
     let mut claims = Claims::default();
-    outstanding.claim(numbers.clone(), &mut claims);
+    outstanding.claim(numbers, &mut claims);
     let runs = outstanding.runs(&claims.numbers).into_iter();
     let leases = runs.flat_map(|run| {
         run.messages.iter().map(|message| message.0).zip(run.first_lease.0..).collect::<Vec<_>>()
