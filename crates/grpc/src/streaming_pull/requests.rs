@@ -18,11 +18,11 @@ use crate::{
 /// What one request of a stream settles, checked. The texts stay for the confirmation.
 #[derive(Debug, Default)]
 pub(crate) struct Settlements {
-    acks: Claims,
-    nacks: Claims,
+    acks: AckIds,
+    nacks: AckIds,
     /// One an ack ID of `nacks`.
     delays: Vec<Option<Duration>>,
-    extensions: Claims,
+    extensions: AckIds,
     /// Which of `extensions` get which length; none is the subscription's own.
     lengths: Vec<(Range<usize>, Option<Duration>)>,
     /// Deliveries to acknowledge.
@@ -30,7 +30,7 @@ pub(crate) struct Settlements {
 }
 
 #[derive(Debug, Default)]
-struct Claims {
+struct AckIds {
     texts: Vec<String>,
     ids: Vec<AckId>,
 }
@@ -180,7 +180,7 @@ fn extend(
     Ok(outcomes)
 }
 
-impl Claims {
+impl AckIds {
     fn add(&mut self, path: &str, texts: Vec<String>, uid: SubscriptionUid) -> Result<(), Refusal> {
         for (index, text) in texts.into_iter().enumerate() {
             let id = check::ack_id(format_args!("{path}[{index}]"), &text)?;
