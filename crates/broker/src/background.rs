@@ -7,7 +7,7 @@ use std::{
 
 use tokio_stream::{StreamExt as _, wrappers::WatchStream};
 
-use crate::{Unavailable, handle::Inner, shared::Shared, subscription::BLOCKS_A_ROUND};
+use crate::{Unavailable, handle::Inner, shared::Shared, subscription::BLOCKS_A_ROUND, topic::Topic};
 
 pub(crate) fn start(inner: &Arc<Inner>) {
     tokio::spawn(mind_deadlines(Arc::downgrade(inner)));
@@ -57,12 +57,29 @@ async fn do_upkeep(inner: Weak<Inner>) {
     // The first tick is at once; recovery has just been.
     rounds.tick().await;
     loop {
-        tokio::select! {
-            _ = rounds.tick() => {}
-            () = due.notified() => {}
-        }
+        let is_round = tokio::select! {
+            _ = rounds.tick() => true,
+            () = due.notified() => false,
+        };
         let Some(inner) = inner.upgrade() else { return };
-        run_upkeep(&inner).await;
+        if is_round {
+            run_upkeep(&inner).await;
+        } else {
+            catch_up(&inner).await;
+        }
+    }
+}
+
+/// Looks after the topics that cannot wait for the next round. The others are left alone: a fast one must not make work for them.
+async fn catch_up(inner: &Inner) {
+    for topic in inner.all_topics().into_iter().filter(|topic| topic.is_late()) {
+        put_off(&topic, topic.look_after().await);
+    }
+}
+
+fn put_off(topic: &Topic, done: Result<(), Unavailable>) {
+    if let Err(error) = done {
+        tracing::warn!(topic = %topic.name, %error, "upkeep was put off to the next round");
     }
 }
 
@@ -74,9 +91,7 @@ pub(crate) async fn run_upkeep(inner: &Arc<Inner>) {
             Ok(()) => topic.count_unread(BLOCKS_A_ROUND).await,
             failed => failed,
         };
-        if let Err(error) = done {
-            tracing::warn!(topic = %topic.name, %error, "upkeep was put off to the next round");
-        }
+        put_off(&topic, done);
     }
     inner.expire_unused().await;
 }

@@ -4,6 +4,8 @@
 //!
 //! - A frame holds its messages' bytes in one of two forms: as they were stored, or, once somebody wanted them in a block, *wrapped*, one
 //!   after the other as they go to every subscriber. Never both: a wrapped message ends with its payload, so nothing is lost.
+//! - Only a frame of the shared cache is wrapped as a whole. Of another one, which a subscription far behind has read for itself, a filter
+//!   policy may let a single message through: what is asked for is wrapped, and the frame stays as it is.
 //! - A frame of the shared cache counts for what it holds, in either form, until it leaves the cache.
 
 use std::{ops::Range, sync::Arc};
@@ -118,6 +120,13 @@ impl Decoded {
     /// The messages from and to an index, wrapped: in one piece with what lies beside them.
     pub(crate) fn wrapped(&self, messages: Range<usize>, contents: &dyn ReadContent) -> Bytes {
         let mut held = self.held.lock();
+        if held.payloads.ends.is_none() && held.budget.is_none() {
+            let stored = held.payloads.clone();
+            drop(held);
+            let mut bytes = Vec::with_capacity(self.size(&messages));
+            self.wrap_each(messages, &stored, contents, &mut bytes, |_| ());
+            return bytes.into();
+        }
         let ends = match &held.payloads.ends {
             Some(ends) => ends,
             None => self.wrap(&mut held, contents),
@@ -131,21 +140,40 @@ impl Decoded {
     fn wrap<'a>(&self, held: &'a mut Held, contents: &dyn ReadContent) -> &'a Arc<[u32]> {
         let before = held.bytes(&self.messages);
         let stored = &held.payloads;
-        // What was stored has a head as well, so this is about right.
-        let mut bytes = Vec::with_capacity(stored.bytes.len() + WRAPPER * self.messages.len());
-        let wrap = |(index, message): (usize, &Kept)| {
-            let payload = &stored.bytes[stored.range(&self.messages, index)];
-            contents.wrap(message.sequence, self.at, payload, &mut bytes);
-            debug_assert!(bytes.ends_with(payload), "what is wrapped ends with the payload");
-            u32::try_from(bytes.len()).expect("a frame is far smaller than 4 GiB")
-        };
-        let ends: Arc<[u32]> = self.messages.iter().enumerate().map(wrap).collect();
+        let all = 0..self.messages.len();
+        let (mut bytes, mut ends) = (Vec::with_capacity(self.size(&all)), Vec::with_capacity(all.len()));
+        self.wrap_each(all, stored, contents, &mut bytes, |end| {
+            ends.push(u32::try_from(end).expect("a frame is far smaller than 4 GiB"));
+        });
+        let ends: Arc<[u32]> = ends.into();
         bytes.shrink_to_fit();
         held.payloads = Payloads { bytes: bytes.into(), ends: None };
         if let Some(budget) = &held.budget {
             budget.resized(before, held.bytes(&self.messages));
         }
         held.payloads.ends.insert(ends)
+    }
+
+    /// Wraps messages one after the other and tells where each ends.
+    fn wrap_each(
+        &self,
+        messages: Range<usize>,
+        stored: &Payloads,
+        contents: &dyn ReadContent,
+        out: &mut Vec<u8>,
+        mut end: impl FnMut(usize),
+    ) {
+        for index in messages {
+            let payload = stored.get(&self.messages, index);
+            contents.wrap(self.messages[index].sequence, self.at, payload, out);
+            debug_assert!(out.ends_with(payload), "what is wrapped ends with the payload");
+            end(out.len());
+        }
+    }
+
+    /// What these take wrapped, about.
+    fn size(&self, messages: &Range<usize>) -> usize {
+        self.messages[messages.clone()].iter().map(|message| message.bytes as usize + WRAPPER).sum()
     }
 
     /// From now on it counts in the budget.
@@ -164,8 +192,8 @@ impl Decoded {
     }
 }
 
-/// Bytes that a wrapped message takes beyond what it takes as stored, about.
-const WRAPPER: usize = 16;
+/// Bytes that a wrapped message takes beyond its payload, about.
+const WRAPPER: usize = 32;
 
 impl Held {
     /// What the frame holds in memory. (Where wrapped messages end is less than what counts for each anyway.)
@@ -275,6 +303,7 @@ mod tests {
     #[test]
     fn wrapping_changes_no_payload_and_gives_neighbours_as_one_piece() {
         let frame = Decoded::of(&frame()).unwrap();
+        frame.enter(&CacheBudget::new(1 << 20));
         let before = frame.payloads();
         assert_eq!(frame.wrapped(1..3, &Numbered), "[11 5][13 5]three");
         assert_eq!(frame.wrapped(0..1, &Numbered), "[10 5]one");
@@ -283,6 +312,18 @@ mod tests {
             assert_eq!(frame.payload(index), payload);
             assert_eq!(before.get(&frame.messages, index), payload.as_bytes(), "who had it keeps it");
         }
+    }
+
+    #[test]
+    fn of_a_frame_that_is_not_in_the_cache_only_what_is_asked_for_is_wrapped() {
+        let frame = Decoded::of(&frame()).unwrap();
+        assert_eq!(frame.wrapped(2..3, &Numbered), "[13 5]three");
+        assert_eq!(frame.wrapped(1..3, &Numbered), "[11 5][13 5]three");
+        assert_eq!(frame.wrapped(0..0, &Numbered), "");
+        assert!(frame.payloads().ends.is_none(), "it stays as it is");
+        frame.enter(&CacheBudget::new(1 << 20));
+        assert_eq!(frame.wrapped(2..3, &Numbered), "[13 5]three");
+        assert!(frame.payloads().ends.is_some());
     }
 
     #[test]

@@ -51,6 +51,6 @@ pub use info::{
 
 pub use handle::Broker;
 pub use push::{AssignedEndpoint, CheckEndpoint, PushFigures, PushRole, PushWorker};
-pub use queue::{Ask, Counts, DeadLetter, Failure, FailureCause, LeaseError, LeaseRef, LeaseRun};
-pub use subscription::{Consumer, Settling, SettlingRuns, Subscriber};
+pub use queue::{Ask, Counts, DeadLetter, Failure, FailureCause, LeaseError, LeaseRun};
+pub use subscription::{Consumer, Settling, Subscriber};
 pub use topics::Accepted;

@@ -1,9 +1,8 @@
 //! Where a publish comes from: the correlation ID and the trace that its request headers carry.
 
-use std::{fmt, sync::Arc};
+use std::{cell::RefCell, fmt, sync::Arc};
 
 use data_encoding::HEXLOWER;
-use parking_lot::Mutex;
 use telemetry::TraceContext;
 use tonic::metadata::MetadataMap;
 use types::limits;
@@ -53,11 +52,18 @@ struct Drawn {
 /// Bytes of a draw: 64 correlation IDs.
 const DRAW: usize = 1_024;
 
+thread_local! {
+    /// Each thread draws for itself, so that publishers do not wait for each other.
+    static DRAWN: RefCell<Drawn> = const { RefCell::new(Drawn { bits: [0; DRAW], used: DRAW }) };
+}
+
 impl Drawn {
-    /// No byte is given twice. A machine without randomness still gets its messages through; their IDs are then less telling.
-    fn fill(&mut self, buffer: &mut [u8]) {
+    /// No random byte is given twice. A machine without randomness still gets its messages through; there are zeros in their IDs' stead.
+    fn fill(&mut self, buffer: &mut [u8], draw: impl FnOnce(&mut [u8]) -> bool) {
         if self.used + buffer.len() > DRAW {
-            _ = getrandom::fill(&mut self.bits);
+            if !draw(&mut self.bits) {
+                return buffer.fill(0);
+            }
             self.used = 0;
         }
         buffer.copy_from_slice(&self.bits[self.used..self.used + buffer.len()]);
@@ -75,8 +81,10 @@ pub struct CorrelationIds(Arc<Fill>);
 impl CorrelationIds {
     /// From the machine's random source.
     pub fn random() -> Self {
-        let drawn = Mutex::new(Drawn { bits: [0; DRAW], used: DRAW });
-        Self::from_fn(move |buffer| drawn.lock().fill(buffer))
+        Self::from_fn(|buffer| {
+            let draw = |bits: &mut [u8]| getrandom::fill(bits).is_ok();
+            DRAWN.with_borrow_mut(|drawn| drawn.fill(buffer, draw));
+        })
     }
 
     /// From a source of one's own, for tests.
@@ -143,5 +151,21 @@ mod tests {
         // More than one draw.
         let different: HashSet<_> = (0..1_000).map(|_| ids.next()).collect();
         assert_eq!(different.len(), 1_000);
+    }
+
+    #[test]
+    fn without_randomness_an_id_is_zeros_and_never_an_earlier_one() {
+        let mut drawn = Drawn { bits: [0; DRAW], used: DRAW };
+        let mut next = |works: bool| {
+            let mut id = [1; 16];
+            drawn.fill(&mut id, |bits| {
+                bits.chunks_mut(16).zip(5..).for_each(|(id, value)| id.fill(value));
+                works
+            });
+            id
+        };
+        assert!((0..64).all(|index| next(true) == [index + 5; 16]));
+        assert_eq!((next(false), next(false)), ([0; 16], [0; 16]));
+        assert_eq!(next(true), [5; 16]);
     }
 }

@@ -78,7 +78,7 @@ impl Queue {
         let (mut settled, mut near) = (0_u64, 0);
         for (first, count) in runs {
             let Some(last) = count.checked_sub(1).map(|more| first.saturating_add(more)) else { continue };
-            near = self.window.first_from_near(*first, near);
+            near = self.window.search(*first, near);
             while self.window.get(near).is_some_and(|entry| entry.offer.sequence <= last) {
                 if self.window[near].lives() {
                     self.withdraw(near);

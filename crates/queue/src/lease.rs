@@ -60,9 +60,7 @@ impl LeasedRun {
             first_delivery: self.first_delivery,
         })
     }
-}
 
-impl LeasedRun {
     fn of(first: &Leased, message: (Sequence, u32), room: usize) -> Self {
         let mut messages = Vec::with_capacity(room.min(RUN));
         messages.push(message);

@@ -70,24 +70,19 @@ impl Timers {
         // To ask what holds costs more than to order it, so no more are asked about than needed.
         let is_due = |span: &Span| span.at <= now;
         let mut due: BinaryHeap<_> = self.spans().filter(is_due).map(Reverse).collect();
-        // Where those of the time before the present one end in `found`.
-        let (mut time, mut earlier) = (Timestamp::EPOCH, 0);
-        while let Some(Reverse(span)) = due.pop() {
-            if span.at != time {
-                (time, earlier) = (span.at, found.len());
+        while found.len() < limit
+            && let Some(Reverse(mut span)) = due.pop()
+        {
+            // A timer that was set twice for the same time is one event.
+            while let Some(Reverse(next)) = due.peek()
+                && next.at == span.at
+                && next.first <= span.last
+            {
+                span.last = span.last.max(next.last);
+                due.pop();
             }
-            let overlaps = found[earlier..].last().is_some_and(|last| span.first <= *last);
-            if found.len() >= limit && !overlaps {
-                break;
-            }
-            found.extend(members(span).take(limit));
-            if overlaps {
-                // A timer that was set twice for the same time is one event.
-                found[earlier..].sort_unstable();
-                found.dedup();
-            }
+            found.extend(members(span).take(limit - found.len()));
         }
-        found.truncate(limit);
         found
     }
 
@@ -205,6 +200,24 @@ mod tests {
         }
         timers.tidy(0, only(&[]));
         assert_eq!(timers.capacity(), 0);
+    }
+
+    #[test]
+    fn spans_that_overlap_are_asked_about_once() {
+        let mut timers = Timers::default();
+        for first in 1..=50 {
+            timers.push(at(5), first, None);
+            (first + 1..100 + first % 7)
+                .for_each(|sequence| timers.push(at(5), sequence, Some(sequence - 1)));
+        }
+        timers.push(at(6), 50, None);
+        let asked = std::cell::Cell::new(0);
+        let counting = |span: Span| all(span).inspect(|_| asked.set(asked.get() + 1));
+        let everything: Vec<_> = (1..=105).chain([50]).collect();
+        assert_eq!(timers.due(at(6), 1_000, counting), everything);
+        assert_eq!(asked.replace(0), 106);
+        assert_eq!(timers.due(at(6), 10, counting), everything[..10]);
+        assert_eq!(asked.get(), 10);
     }
 
     #[test]

@@ -123,11 +123,6 @@ impl Window {
         entry.failures.take()
     }
 
-    /// The first index, from near `hint`, whose sequence is not below `sequence`.
-    pub(crate) fn first_from_near(&self, sequence: Sequence, hint: usize) -> usize {
-        self.search(sequence, hint)
-    }
-
     /// Where a message is. Searches outwards from `hint`, because callers ask in ascending runs.
     pub(crate) fn find(&self, sequence: Sequence, hint: usize) -> Option<usize> {
         let index = self.search(sequence, hint);
@@ -205,8 +200,9 @@ impl Window {
         self.entries.capacity()
     }
 
-    /// Doubling steps up from `hint`, then halving; or halving alone if the place is below it.
-    fn search(&self, sequence: Sequence, hint: usize) -> usize {
+    /// The first index whose sequence is not below `sequence`: doubling steps up from `hint`, then halving; or halving alone if the place
+    /// is below it.
+    pub(crate) fn search(&self, sequence: Sequence, hint: usize) -> usize {
         let is_below = |index: usize| self.entries[index].offer.sequence < sequence;
         let end = self.entries.len();
         if hint >= end || !is_below(hint) {

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use broker::{Ask, Broker, Consumer, LeaseRef, NewMessage, StartPosition, Subscriber};
+use broker::{Ask, Broker, Consumer, LeaseRun, NewMessage, StartPosition, Subscriber};
 use bytes::Bytes;
 use fanfare_client::Client;
 use fanfare_proto::v1;
@@ -88,17 +88,14 @@ async fn settle(consumer: &mut Consumer, subscriber: &Subscriber, messages: usiz
     let mut settled = 0;
     while settled < messages {
         let blocks = consumer.next_blocks(Ask { max_messages: 1_000, max_bytes: 1 << 20 }).await?;
-        let mut claims = Vec::new();
-        for block in &blocks {
-            ensure!(!block.wrapped.is_empty(), "a block without bytes");
-            for ((sequence, _), lease) in block.messages.iter().zip(block.first_lease.0..) {
-                claims.push(LeaseRef { sequence: *sequence, lease: types::LeaseId(lease) });
-            }
-        }
-        for outcome in subscriber.acknowledge_leases(&claims).await?.durable().await? {
-            outcome?;
-        }
-        settled += claims.len();
+        ensure!(blocks.iter().all(|block| !block.wrapped.is_empty()), "a block without bytes");
+        let runs: Vec<_> = blocks
+            .iter()
+            .map(|block| LeaseRun { first_lease: block.first_lease, messages: &block.messages })
+            .collect();
+        let refused = subscriber.acknowledge_runs(&runs).await?.durable().await?;
+        ensure!(refused.is_empty(), "{refused:?}");
+        settled += blocks.iter().map(|block| block.messages.len()).sum::<usize>();
     }
     Ok(())
 }

@@ -44,14 +44,24 @@ pub struct MessageId {
     pub sequence: Sequence,
 }
 
-impl fmt::Display for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl MessageId {
+    /// Characters of its text.
+    pub const CHARS: usize = 26;
+
+    /// Its text, without an allocation of its own: every publish answers with it.
+    pub fn ascii(&self) -> [u8; Self::CHARS] {
         let mut raw = [0; 16];
         raw[..8].copy_from_slice(&self.log.0.to_be_bytes());
         raw[8..].copy_from_slice(&self.sequence.to_be_bytes());
-        // Every publish answers with it: no allocation of its own.
-        let mut text = [0; 26];
-        f.write_str(BASE32HEX_NOPAD.encode_mut_str(&raw, &mut text))
+        let mut text = [0; Self::CHARS];
+        BASE32HEX_NOPAD.encode_mut(&raw, &mut text);
+        text
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_ascii(f, &self.ascii())
     }
 }
 
@@ -76,13 +86,25 @@ pub struct AckId {
     pub lease: LeaseId,
 }
 
-impl fmt::Display for AckId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl AckId {
+    /// Characters of its text.
+    pub const CHARS: usize = 32;
+
+    /// Its text, without an allocation of its own: every delivery has it.
+    pub fn ascii(&self) -> [u8; Self::CHARS] {
         let mut raw = [0; 24];
         raw[..8].copy_from_slice(&self.subscription.0.to_be_bytes());
         raw[8..16].copy_from_slice(&self.sequence.to_be_bytes());
         raw[16..].copy_from_slice(&self.lease.0.to_be_bytes());
-        f.write_str(&BASE64URL_NOPAD.encode(&raw))
+        let mut text = [0; Self::CHARS];
+        BASE64URL_NOPAD.encode_mut(&raw, &mut text);
+        text
+    }
+}
+
+impl fmt::Display for AckId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_ascii(f, &self.ascii())
     }
 }
 
@@ -94,6 +116,10 @@ impl FromStr for AckId {
         let [subscription, sequence, lease] = words(&raw)?;
         Ok(Self { subscription: SubscriptionUid(subscription), sequence, lease: LeaseId(lease) })
     }
+}
+
+fn write_ascii(f: &mut fmt::Formatter<'_>, text: &[u8]) -> fmt::Result {
+    f.write_str(std::str::from_utf8(text).map_err(|_| fmt::Error)?)
 }
 
 /// Reads exactly `N` big-endian words.

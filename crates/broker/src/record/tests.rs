@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use types::{KeyHash, MessageMeta};
 
 use super::*;
 

@@ -33,7 +33,7 @@ use parking_lot::{Mutex, MutexGuard};
 use queue::{Queue, Record};
 pub(crate) use reading::{Era, Reading, TooManyPolicies};
 pub(crate) use refilter::{FilterChange, PolicyChange};
-pub use settle::{Settling, SettlingRuns, Subscriber};
+pub use settle::{Settling, Subscriber};
 use tally::Tally;
 use tokio::sync::Notify;
 use types::{Position, SubscriptionName, SubscriptionUid, Timestamp, TopicName, push::EndpointStatus};

@@ -19,44 +19,22 @@ pub struct Subscriber {
 /// Decided, and on its way to the disk.
 #[derive(Debug)]
 #[must_use = "what is settled is not durable before `durable` says so"]
-pub struct Settling {
-    /// One outcome an ack ID, in their order.
-    pub outcomes: Vec<Outcome>,
+pub struct Settling<T = Vec<Outcome>> {
+    /// One outcome an ack ID, in their order; or what [`Subscriber::acknowledge_runs`] says.
+    pub outcomes: T,
     pub(super) durable: Option<Durable>,
 }
 
-impl Settling {
+impl<T> Settling<T> {
     /// Waits until it survives a crash.
     ///
     /// # Errors
     /// The journal failed: whether it survives is unknown.
-    pub async fn durable(self) -> Result<Vec<Outcome>, SettleError> {
+    pub async fn durable(self) -> Result<T, SettleError> {
         if let Some(durable) = self.durable {
             durable.wait().await.map_err(Unavailable::Poisoned)?;
         }
         Ok(self.outcomes)
-    }
-}
-
-/// Decided, and on its way to the disk.
-#[derive(Debug)]
-#[must_use = "what is settled is not durable before `durable` says so"]
-pub struct SettlingRuns {
-    /// What does not hold: the place among all claims of the call, one run after the other, and why. Ascending. All others are settled.
-    pub refused: Vec<(usize, LeaseError)>,
-    durable: Option<Durable>,
-}
-
-impl SettlingRuns {
-    /// Waits until it survives a crash; then what was refused.
-    ///
-    /// # Errors
-    /// The journal failed: whether it survives is unknown.
-    pub async fn durable(self) -> Result<Vec<(usize, LeaseError)>, SettleError> {
-        if let Some(durable) = self.durable {
-            durable.wait().await.map_err(Unavailable::Poisoned)?;
-        }
-        Ok(self.refused)
     }
 }
 
@@ -95,36 +73,20 @@ impl Subscriber {
         .await
     }
 
-    /// The same for leases of this subscription.
+    /// The same for leases that were given out together, as the [blocks](crate::DeliveryBlock) say it: for high rates. Any order is right;
+    /// that of the deliveries costs least. The outcomes are those that do not hold: the place among all claims of the call, one run
+    /// after the other, and why. Ascending. All others are settled.
     ///
     /// # Errors
     /// As [`Subscriber::acknowledge`].
-    pub async fn acknowledge_leases(&self, claims: &[LeaseRef]) -> Result<Settling, SettleError> {
-        self.settle(|state, now, outcomes| {
-            state.queue.decide_ack(now, claims, outcomes).into_iter().collect()
+    pub async fn acknowledge_runs(
+        &self,
+        runs: &[LeaseRun<'_>],
+    ) -> Result<Settling<Vec<(usize, LeaseError)>>, SettleError> {
+        self.settle(|state, now, refused| {
+            state.queue.decide_ack_runs(now, runs, refused).into_iter().collect()
         })
         .await
-    }
-
-    /// The same for leases that were given out together, as the [blocks](crate::DeliveryBlock) say it: for high rates. Any order is right;
-    /// that of the deliveries costs least.
-    ///
-    /// # Errors
-    /// As [`Subscriber::acknowledge`].
-    pub async fn acknowledge_runs(&self, runs: &[LeaseRun<'_>]) -> Result<SettlingRuns, SettleError> {
-        let topic = self.subscription.topic()?;
-        let (settling, _) = topic
-            .retry_when_busy(|| {
-                let mut refused = Vec::new();
-                let appended = self.subscription.try_settle(&topic, |state, now| {
-                    state.queue.decide_ack_runs(now, runs, &mut refused).into_iter().collect()
-                })?;
-                Ok::<_, SettleError>(appended.map(|(appended, records)| {
-                    (SettlingRuns { refused, durable: appended.map(|appended| appended.durable) }, records)
-                }))
-            })
-            .await?;
-        Ok(settling)
     }
 
     /// Gives messages back: the attempt failed. With a delay, the next attempt is not before it is over; without, the
@@ -171,14 +133,14 @@ impl Subscriber {
             .collect()
     }
 
-    async fn settle(
+    async fn settle<T: Default>(
         &self,
-        decide: impl Fn(&State, Timestamp, &mut Vec<Outcome>) -> Vec<Record>,
-    ) -> Result<Settling, SettleError> {
+        decide: impl Fn(&State, Timestamp, &mut T) -> Vec<Record>,
+    ) -> Result<Settling<T>, SettleError> {
         let topic = self.subscription.topic()?;
         let (settling, records) = topic
             .retry_when_busy(|| {
-                let mut outcomes = Vec::new();
+                let mut outcomes = T::default();
                 let appended =
                     self.subscription.try_settle(&topic, |state, now| decide(state, now, &mut outcomes))?;
                 Ok::<_, SettleError>(appended.map(|(appended, records)| {

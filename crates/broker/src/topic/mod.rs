@@ -20,7 +20,7 @@ use std::{
 use std::time::Duration;
 
 use bytes::BytesMut;
-use journal::{AppendError, Appended, Batch, BatchBuilder, Log, Priority};
+use journal::{AppendError, Appended, BatchBuilder, Log, Priority};
 use parking_lot::Mutex;
 pub(crate) use publish::Acceptance;
 pub(crate) use read::Block;
@@ -188,22 +188,32 @@ impl Topic {
         write(&mut writer);
         let batch = writer.0.finish();
         let bytes = batch.bytes().len();
-        self.written(&batch);
         let appended = self.log.append(now, batch, Priority::State);
-        if matches!(appended, Err(AppendError::Busy)) {
-            self.refused_bytes.fetch_max(bytes, Ordering::Relaxed);
+        match &appended {
+            Ok(_) => self.written(bytes),
+            Err(AppendError::Busy) => _ = self.refused_bytes.fetch_max(bytes, Ordering::Relaxed),
+            Err(_) => {}
         }
         appended
     }
 
-    /// Counts towards the next checkpoint.
-    fn written(&self, batch: &Batch) {
-        let bytes = batch.bytes().len() as u64;
+    /// Bytes that are in the log count towards the next checkpoint.
+    fn written(&self, bytes: usize) {
+        let bytes = bytes as u64;
         let before = self.written.fetch_add(bytes, Ordering::Relaxed);
-        let limit = self.shared.config.checkpoint_bytes.saturating_mul(CHECKPOINTS_LATE);
+        let limit = self.late_after();
         if before < limit && before + bytes >= limit {
             self.shared.upkeep_due.notify_one();
         }
+    }
+
+    /// Its log has grown too much to wait for the next round of upkeep.
+    pub(crate) fn is_late(&self) -> bool {
+        self.written.load(Ordering::Relaxed) >= self.late_after()
+    }
+
+    fn late_after(&self) -> u64 {
+        self.shared.config.checkpoint_bytes.saturating_mul(CHECKPOINTS_LATE)
     }
 
     /// Waits until a state record has a chance.
@@ -227,7 +237,7 @@ impl Topic {
     }
 }
 
-/// A round of upkeep comes early where so many checkpoints are due by the bytes that were written: a fast publisher writes gigabytes between
+/// A topic is looked after before the next round where so many checkpoints are due by the bytes that were written: a fast publisher writes gigabytes between
 /// two rounds, and all of it would be read again at the next start.
 const CHECKPOINTS_LATE: u64 = 8;
 

@@ -135,7 +135,7 @@ impl Topic {
             return Ok(None);
         }
         let batch = batch.finish();
-        self.written(&batch);
+        let written = batch.bytes().len();
         let mut frames = self.cache.lock();
         let appended = self.log.append(now, batch.clone(), Priority::Publish)?;
         let frame = Frame { first: appended.first, at: now, batch };
@@ -143,6 +143,7 @@ impl Topic {
         self.routing.list(answers, plan.new_messages().zip(appended.first..));
         drop(frames);
         self.cache.settle_budget();
+        self.written(written);
         Ok(Some(appended))
     }
 
@@ -251,4 +252,34 @@ fn encoded_bytes(message: &NewMessage) -> usize {
         + meta.deduplication_id.as_deref().map_or(0, str::len)
         + meta.correlation_id.len();
     MESSAGE_OVERHEAD + texts + message.payload.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use journal::{MemoryJournal, memory};
+    use types::{ManualClock, MessageMeta, TopicSettings};
+
+    use super::*;
+    use crate::{Broker, Config, PlainBodies};
+
+    #[tokio::test]
+    async fn what_the_log_did_not_take_counts_towards_no_checkpoint() {
+        let config = memory::Config { capacity_bytes: 100_000, ..memory::Config::default() };
+        let (journal, clock) =
+            (Arc::new(MemoryJournal::new(config)), Arc::new(ManualClock::at(Timestamp::EPOCH)));
+        let broker = Broker::open(journal, clock, Arc::new(PlainBodies), Config::default()).await.unwrap();
+        let name: types::TopicName = "t".parse().unwrap();
+        broker.create_topic(name.clone(), TopicSettings::default()).await.unwrap();
+        let message = || NewMessage {
+            meta: MessageMeta { correlation_id: "c".into(), ..MessageMeta::default() },
+            payload: vec![0; 60_000].into(),
+        };
+        broker.publish(&name, vec![message()]).await.unwrap();
+        for _ in 0..10 {
+            let refused = broker.publish(&name, vec![message()]).await.unwrap_err();
+            assert!(matches!(refused, PublishError::Unavailable(Unavailable::OutOfSpace)), "{refused}");
+        }
+        let written = broker.inner.topic(&name).unwrap().written.load(Ordering::Relaxed);
+        assert!((60_000..70_000).contains(&written), "{written}");
+    }
 }

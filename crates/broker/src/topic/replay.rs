@@ -82,7 +82,7 @@ impl Replay<'_> {
 
     fn frame(&mut self, frame: &Frame, from: Position) -> Result<(), OpenError> {
         self.last_at = self.last_at.max(frame.at);
-        self.topic.written(&frame.batch);
+        self.topic.written(frame.batch.bytes().len());
         for (position, record) in
             (frame.first..).zip(frame.batch.records()).filter(|(position, _)| *position >= from)
         {

@@ -95,3 +95,38 @@ async fn a_duplicate_is_not_answered_before_the_message_it_duplicates_is_durable
     fixture.journal.release();
     assert_eq!(first.await.unwrap()[0].id, second.await.unwrap()[0].id);
 }
+
+async fn set_window(fixture: &Fixture, window: u64) {
+    let change = |settings: &mut TopicSettings| settings.deduplication_window = seconds(window);
+    fixture.broker.update_topic(&topic(), change).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_id_that_came_while_the_window_was_zero_is_not_known_after_a_crash_either() {
+    let mut fixture = Fixture::with_subscription(SubscriptionSettings::default()).await;
+    set_window(&fixture, 0).await;
+    fixture.broker.publish(&topic(), vec![with_id("1", "a-1")]).await.unwrap();
+    set_window(&fixture, 300).await;
+    fixture.crash().await;
+    let second = fixture.broker.publish(&topic(), vec![with_id("2", "a-1")]).await.unwrap();
+    assert!(!second[0].deduplicated);
+    fixture.crash().await;
+    let third = fixture.broker.publish(&topic(), vec![with_id("3", "a-1")]).await.unwrap();
+    assert_eq!((third[0].id, third[0].deduplicated), (second[0].id, true));
+}
+
+#[tokio::test]
+async fn an_id_that_was_forgotten_before_the_window_was_widened_is_not_known_after_a_crash_either() {
+    let mut fixture = Fixture::with_subscription(SubscriptionSettings::default()).await;
+    set_window(&fixture, 10).await;
+    let ids = || vec![with_id("1", "a-1"), with_id("2", "other")];
+    fixture.broker.publish(&topic(), ids()).await.unwrap();
+    fixture.pass(seconds(11)).await;
+    fixture.publish(&["forgets"]).await;
+    set_window(&fixture, 300).await;
+    let again = fixture.broker.publish(&topic(), vec![with_id("3", "a-1")]).await.unwrap();
+    assert!(!again[0].deduplicated);
+    fixture.crash().await;
+    let after = fixture.broker.publish(&topic(), ids()).await.unwrap();
+    assert_eq!((after[0].id, after[0].deduplicated, after[1].deduplicated), (again[0].id, true, false));
+}

@@ -61,6 +61,32 @@ async fn a_log_that_grows_fast_is_looked_after_before_the_next_round() {
 }
 
 #[tokio::test]
+async fn a_log_that_grows_fast_makes_no_work_for_other_topics() {
+    let journal = memory::Config { segment_bytes: 10_000, ..memory::Config::default() };
+    let hour = Duration::from_secs(3_600);
+    let config = Config { checkpoint_bytes: 1 << 16, upkeep_interval: hour, ..Config::default() };
+    let fixture = Fixture::with(MemoryJournal::new(journal), config).await;
+    let (orders, other) = (topic(), "other".parse().unwrap());
+    fixture.broker.create_topic("other".parse().unwrap(), TopicSettings::default()).await.unwrap();
+    fixture.topic(TopicSettings::default()).await;
+    fixture.subscribe("a", SubscriptionSettings::default()).await;
+    let first = |name| fixture.broker.topic_stats(name).unwrap().first_position;
+    let several_rounds = async {
+        // Each time there is enough of the other one for two checkpoints of its own, and nobody wants it.
+        while first(&orders) < 3_000 {
+            let filler = crate::fixture::message(&"x".repeat(10_000));
+            fixture.broker.publish(&other, vec![filler]).await.unwrap();
+            fill(&fixture, 100).await;
+            fixture.drain("a").await;
+        }
+    };
+    tokio::time::timeout(seconds(60), several_rounds).await.expect("no round came early");
+    assert_eq!(first(&other), 1);
+    upkeep(&fixture).await;
+    assert!(first(&other) > 1, "its round comes");
+}
+
+#[tokio::test]
 async fn a_dead_letter_a_delayed_message_and_a_slow_key_are_carried_forward_and_pin_nothing() {
     let mut fixture = small_segments().await;
     fixture.topic(TopicSettings::default()).await;

@@ -8,12 +8,12 @@
 
 use broker::{Delivery, DeliveryBlock};
 use bytes::{BufMut as _, Bytes, BytesMut};
-use fanfare_proto::{ids, v1};
+use fanfare_proto::v1;
 use prost::{
     Message,
     encoding::{WireType, encode_key, encode_varint, encoded_len_varint},
 };
-use types::{LogId, SubscriptionUid};
+use types::{AckId, LogId, MessageId, SubscriptionUid, limits};
 
 use crate::convert::time;
 
@@ -27,6 +27,10 @@ const BLOCKS: u32 = 5;
 /// The tag of a `ReceivedMessage`'s `message`.
 const MESSAGE: u32 = 15;
 
+/// Results in one answer, at most. Each takes 100 bytes at most, so an answer stays below 1 MiB; and those of a request's ack IDs are
+/// in one answer.
+const RESULTS: usize = limits::ACK_IDS;
+
 /// One gRPC message.
 pub(crate) type Pieces = Vec<Bytes>;
 
@@ -36,6 +40,32 @@ pub(crate) fn results(results: &v1::StreamingPullResponse) -> Pieces {
     let mut writer = Writer::new(length, length);
     results.encode_raw(&mut writer.small);
     writer.finish()
+}
+
+/// Cuts results into answers of at most [`RESULTS`]. Those of ack IDs come first.
+pub(crate) fn cut(mut all: v1::StreamingPullResponse) -> Vec<v1::StreamingPullResponse> {
+    let mut answers = Vec::new();
+    loop {
+        let mut room = RESULTS;
+        answers.push(v1::StreamingPullResponse {
+            ack_results: take(&mut all.ack_results, &mut room),
+            nack_results: take(&mut all.nack_results, &mut room),
+            extend_results: take(&mut all.extend_results, &mut room),
+            acked: take(&mut all.acked, &mut room),
+            range_results: take(&mut all.range_results, &mut room),
+            ..v1::StreamingPullResponse::default()
+        });
+        if room > 0 || all.encoded_len() == 0 {
+            return answers;
+        }
+    }
+}
+
+/// The first of them, as many as there is room for.
+fn take<T>(from: &mut Vec<T>, room: &mut usize) -> Vec<T> {
+    let rest = from.split_off(from.len().min(*room));
+    *room -= from.len();
+    std::mem::replace(from, rest)
 }
 
 /// Deliveries in blocks.
@@ -73,7 +103,7 @@ fn head(block: &DeliveryBlock, uid: SubscriptionUid, log: LogId) -> v1::Delivery
 pub(crate) fn messages(deliveries: Vec<Delivery>) -> Pieces {
     let rests: Vec<_> = deliveries.iter().map(rest).collect();
     let size = |(delivery, rest): (&Delivery, &v1::ReceivedMessage)| {
-        let ids = field(ids::ACK_ID_CHARS) + field(ids::MESSAGE_ID_CHARS);
+        let ids = field(AckId::CHARS) + field(MessageId::CHARS);
         ids + rest.encoded_len() + field(delivery.payload.len())
     };
     let sizes: Vec<_> = deliveries.iter().zip(&rests).map(size).collect();
@@ -82,9 +112,8 @@ pub(crate) fn messages(deliveries: Vec<Delivery>) -> Pieces {
     let mut writer = Writer::new(length, length - large.sum::<usize>());
     for ((delivery, rest), size) in deliveries.into_iter().zip(rests).zip(sizes) {
         writer.begin(MESSAGES, size);
-        let (ack_id, message_id) = (delivery.ack_id, delivery.message_id);
-        writer.text(1, &ids::ack_id(ack_id.subscription.0, ack_id.sequence, ack_id.lease.0));
-        writer.text(4, &ids::message_id(message_id.log.0, message_id.sequence));
+        writer.text(1, &delivery.ack_id.ascii());
+        writer.text(4, &delivery.message_id.ascii());
         rest.encode_raw(&mut writer.small);
         writer.begin(MESSAGE, delivery.payload.len());
         writer.put(delivery.payload);
@@ -157,8 +186,9 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
-    use broker::ReadContent as _;
-    use types::{AckId, LeaseId, MessageId, Timestamp};
+    use broker::{LeaseError, ReadContent as _};
+    use fanfare_proto::ids;
+    use types::{LeaseId, Timestamp};
 
     use super::*;
     use crate::{StoredMessages, convert::delivery};
@@ -208,12 +238,11 @@ mod tests {
 
     /// What a client makes of a block.
     fn received(block: &v1::DeliveryBlock) -> Vec<v1::ReceivedMessage> {
-        let text = |ascii: &[u8]| String::from_utf8(ascii.to_vec()).unwrap();
         let one = |(lease, stored): (u64, &v1::StoredMessage)| v1::ReceivedMessage {
-            ack_id: text(&ids::ack_id(block.subscription_uid, stored.sequence, lease)),
+            ack_id: ids::ack_id_text(block.subscription_uid, stored.sequence, lease),
             delivery_attempt: block.delivery_attempt,
             first_delivery: block.first_delivery,
-            message_id: text(&ids::message_id(block.log, stored.sequence)),
+            message_id: ids::message_id_text(block.log, stored.sequence),
             sequence: stored.sequence,
             publish_time: stored.publish_time,
             lease_deadline: block.lease_deadline,
@@ -250,6 +279,32 @@ mod tests {
         let wrapped = block.wrapped[2].as_ptr();
         let pieces = blocks(vec![block], SubscriptionUid(1), LogId(2));
         assert_eq!((pieces.len(), pieces[1].as_ptr()), (3, wrapped));
+    }
+
+    #[test]
+    fn the_longest_results_are_cut_into_answers_below_1_mib_in_their_order() {
+        let lease_deadline = Some(time::to_proto_timestamp(Timestamp::MAX));
+        let (ack_id, detail) = ("x".repeat(32), LeaseError::FencedBySeek.to_string());
+        let outcome = v1::LeaseOutcome::FencedBySeek.into();
+        let extended = v1::ExtendResult { ack_id, outcome, detail: detail.clone(), lease_deadline };
+        let range = |number: u64| v1::DeliveryRange { first: u64::MAX - number, last: u64::MAX - number };
+        let refused =
+            |number| v1::RangeResult { deliveries: Some(range(number)), outcome, detail: detail.clone() };
+        let all = v1::StreamingPullResponse {
+            extend_results: vec![extended; RESULTS],
+            acked: (0..RESULTS as u64 + 1).map(range).collect(),
+            range_results: (0..RESULTS as u64).map(refused).collect(),
+            ..v1::StreamingPullResponse::default()
+        };
+        let answers = cut(all.clone());
+        assert_eq!(answers.len(), 4);
+        let mut together = v1::StreamingPullResponse::default();
+        for answer in answers {
+            assert!(answer.encoded_len() < 1 << 20, "{}", answer.encoded_len());
+            together.merge(&*answer.encode_to_vec()).unwrap();
+        }
+        assert_eq!(together, all);
+        assert_eq!(cut(v1::StreamingPullResponse::default()).len(), 1);
     }
 
     #[test]

@@ -10,12 +10,13 @@
 //! - What comes together is kept together ([`Segment`]): next to nothing is done for one message.
 //! - A stream with numbers keeps those whose lease has ended, or that were given back, since their acknowledgement may still come and only the
 //!   broker knows what it is worth.
+//! - Some that are held for long do not keep those that came with them: what is gone never outnumbers the rest by more than [`GONE`]. It
+//!   leaves from the front, or all of it at once, so leaving costs the same whatever lies before and after.
 //!
 //! # Limits
 //!
-//! - [`KEPT_ENDED`] deliveries whose lease has ended, whenever one ends; the oldest are forgotten before that, and count as expired.
-//! - [`KEPT`] deliveries in all segments: some that are held for long keep those that came with them. Past it those that have ended are
-//!   forgotten, and if that is not enough nothing is delivered.
+//! - What the stream may have outstanding, and [`KEPT_ENDED`] deliveries whose lease has ended; the oldest are forgotten before that, and
+//!   count as expired.
 
 use std::{
     collections::VecDeque,
@@ -32,8 +33,8 @@ use super::{
 
 /// See the module.
 const KEPT_ENDED: usize = limits::STREAM_OUTSTANDING_MESSAGES;
-/// See the module.
-const KEPT: usize = 10 * limits::STREAM_OUTSTANDING_MESSAGES;
+/// Deliveries that are gone are not worth a sweep before.
+const GONE: usize = 1_024;
 
 /// See the module.
 #[derive(Debug)]
@@ -106,8 +107,7 @@ impl Outstanding {
     pub(crate) fn room(&self) -> Option<Ask> {
         let messages = self.max_messages.saturating_sub(self.totals.held).min(FRAME_MESSAGES);
         let bytes = self.max_bytes.saturating_sub(self.totals.bytes).min(FRAME_BYTES);
-        let has_room = messages > 0 && bytes > 0 && self.totals.entries < KEPT;
-        has_room.then_some(Ask { max_messages: messages, max_bytes: bytes })
+        (messages > 0 && bytes > 0).then_some(Ask { max_messages: messages, max_bytes: bytes })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -173,7 +173,7 @@ impl Outstanding {
         let segment = &mut self.segments[index];
         if segment.state(number) != State::Gone {
             segment.set(number, to, &mut self.totals);
-            self.drop_if_over(index);
+            self.tidy();
         }
     }
 
@@ -188,18 +188,15 @@ impl Outstanding {
         self.earliest = self.earliest.min(deadline);
     }
 
-    /// Notes leases that have ended: they count no more. What is kept of others never takes the last room: it is forgotten before.
+    /// Notes leases that have ended: they count no more.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         if now < self.earliest {
-            if self.totals.entries >= KEPT {
-                self.forget();
-            }
             return;
         }
         for segment in self.segments.iter_mut().filter(|segment| segment.earliest <= now) {
             segment.expire(now, self.after_end, &mut self.totals);
         }
-        self.forget();
+        self.tidy();
         self.earliest = self.segments.iter().map(|segment| segment.earliest).min().unwrap_or(Timestamp::MAX);
     }
 
@@ -254,21 +251,13 @@ impl Outstanding {
         }
     }
 
-    /// A claimed delivery was not settled after all. What is settled elsewhere is so for good; else the broker is asked again.
+    /// A claimed delivery was not settled after all, and nothing was tidied since. What is settled elsewhere is so for good; else the broker is asked again.
     pub(crate) fn refused(&mut self, number: u64, why: LeaseError) {
         if why == LeaseError::AlreadySettled {
             return;
         }
         if let Some(index) = self.segment_of(number) {
             self.segments[index].set(number, self.after_end, &mut self.totals);
-        }
-    }
-
-    /// Drops what of these is over.
-    pub(crate) fn tidy(&mut self, numbers: &RangeInclusive<u64>) {
-        let mut index = self.segments.partition_point(|segment| segment.last() < *numbers.start());
-        while self.segments.get(index).is_some_and(|segment| segment.first <= *numbers.end()) {
-            index += usize::from(!self.drop_if_over(index));
         }
     }
 
@@ -297,30 +286,33 @@ impl Outstanding {
         self.segments.get(index).is_some_and(|segment| segment.first <= number).then_some(index)
     }
 
-    fn drop_if_over(&mut self, index: usize) -> bool {
-        let is_over = self.segments[index].is_over();
-        if is_over {
-            self.totals.entries -= self.segments[index].len();
-            self.segments.remove(index);
+    /// Drops what is gone; see the module. Not between [`Self::claim`] and [`Self::refused`]: what was claimed may come back.
+    pub(crate) fn tidy(&mut self) {
+        if self.totals.ended > KEPT_ENDED {
+            self.forget();
         }
-        is_over
+        while let Some(over) = self.segments.pop_front_if(|segment| segment.is_over()) {
+            self.totals.entries -= over.len();
+        }
+        let kept = self.totals.held + self.totals.ended;
+        if self.totals.entries > 2 * kept + GONE {
+            self.segments = std::mem::take(&mut self.segments).into_iter().flat_map(Segment::live).collect();
+            self.totals.entries = kept;
+        }
     }
 
-    /// Forgets the oldest that have ended, where there are too many, and drops what is over.
+    /// Forgets the oldest that have ended: some more than needed, so that the next ones do not search again.
     fn forget(&mut self) {
-        let totals = &mut self.totals;
         for segment in &mut self.segments {
-            let too_many = totals.ended > KEPT_ENDED || totals.entries >= KEPT;
-            if too_many && segment.has_ended() {
-                segment.forget_ended(totals);
+            if self.totals.ended <= KEPT_ENDED - KEPT_ENDED / 8 {
+                return;
+            }
+            if segment.has_ended() {
+                segment.forget_ended(&mut self.totals);
                 // Not the oldest first: what is held may have kept an older one until now.
                 self.forgotten = self.forgotten.max(segment.last());
             }
-            if segment.is_over() {
-                totals.entries -= segment.len();
-            }
         }
-        self.segments.retain(|segment| !segment.is_over());
     }
 }
 

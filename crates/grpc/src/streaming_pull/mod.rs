@@ -15,7 +15,9 @@
 //! # Limits
 //!
 //! - One frame holds about [`FRAME_BYTES`] or [`FRAME_MESSAGES`] (a larger message goes alone).
-//! - Requests that have come together are settled together: up to [`TOGETHER`], or about 1 MiB.
+//! - Requests that have come together are settled together: up to [`TOGETHER`], or about 1 MiB, or as many deliveries as one request
+//!   may acknowledge (the last may go past it).
+//! - One answer with results is below 1 MiB: what is more comes in several.
 //! - At most [`SETTLING`] requests wait for the disk; then no further one is read.
 
 mod answer;

@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use broker::{LeaseError, SettleError, SettlingRuns, Subscriber};
+use broker::{LeaseError, SettleError, Settling, Subscriber};
 use fanfare_proto::v1;
 use types::limits;
 
@@ -57,7 +57,7 @@ fn range_of_delivered(range: &v1::DeliveryRange, delivered: u64) -> Result<(), R
 pub(crate) struct Acked {
     numbers: Vec<Numbers>,
     refused: Vec<(Numbers, LeaseError)>,
-    settling: Option<SettlingRuns>,
+    settling: Option<Settling<Vec<(usize, LeaseError)>>>,
 }
 
 /// Decides all of them together.
@@ -74,10 +74,9 @@ pub(crate) async fn settle(
         return Ok(Acked { refused: claims.refused, ..Acked::default() });
     }
     let mut settling = subscriber.acknowledge_runs(&outstanding.runs(&claims.numbers)).await?;
-    let refused = std::mem::take(&mut settling.refused);
-    let claimed = claims.numbers.clone();
+    let refused = std::mem::take(&mut settling.outcomes);
     let mut acked = sort(claims, &refused, outstanding);
-    claimed.iter().for_each(|numbers| outstanding.tidy(numbers));
+    outstanding.tidy();
     acked.settling = Some(settling);
     Ok(acked)
 }

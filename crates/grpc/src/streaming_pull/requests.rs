@@ -18,11 +18,11 @@ use crate::{
 /// What one request of a stream settles, checked. The texts stay for the confirmation.
 #[derive(Debug, Default)]
 pub(crate) struct Settlements {
-    acks: Claims,
-    nacks: Claims,
+    acks: AckIds,
+    nacks: AckIds,
     /// One an ack ID of `nacks`.
     delays: Vec<Option<Duration>>,
-    extensions: Claims,
+    extensions: AckIds,
     /// Which of `extensions` get which length; none is the subscription's own.
     lengths: Vec<(Range<usize>, Option<Duration>)>,
     /// Deliveries to acknowledge.
@@ -30,7 +30,7 @@ pub(crate) struct Settlements {
 }
 
 #[derive(Debug, Default)]
-struct Claims {
+struct AckIds {
     texts: Vec<String>,
     ids: Vec<AckId>,
 }
@@ -106,6 +106,12 @@ impl Settlements {
         !(self.acks.ids.is_empty() && self.nacks.ids.is_empty() && self.extensions.ids.is_empty())
     }
 
+    /// No further request is settled together with these.
+    pub(crate) fn is_full(&self) -> bool {
+        let deliveries = self.ranges.iter().map(|range| range.end() - range.start() + 1).sum::<u64>();
+        deliveries >= limits::STREAM_ACK_DELIVERIES as u64
+    }
+
     fn add_nack(&mut self, nack: v1::StreamNack, uid: SubscriptionUid) -> Result<(), Refusal> {
         check::length("ack_ids", nack.ack_ids.len(), 1..=limits::ACK_IDS)?;
         let delay = nack_delay("delay", nack.delay)?;
@@ -174,7 +180,7 @@ fn extend(
     Ok(outcomes)
 }
 
-impl Claims {
+impl AckIds {
     fn add(&mut self, path: &str, texts: Vec<String>, uid: SubscriptionUid) -> Result<(), Refusal> {
         for (index, text) in texts.into_iter().enumerate() {
             let id = check::ack_id(format_args!("{path}[{index}]"), &text)?;
@@ -282,6 +288,20 @@ mod tests {
         assert_eq!(both.acks.ids.iter().map(|id| id.sequence).collect::<Vec<_>>(), [1, 2]);
         let lengths = [(0..1, Some(Duration::from_secs(5))), (1..2, Some(Duration::from_secs(6)))];
         assert_eq!(both.lengths, lengths);
+    }
+
+    #[test]
+    fn no_more_deliveries_are_settled_together_than_one_request_may_have_and_one_less() {
+        let last = limits::STREAM_ACK_DELIVERIES as u64;
+        let read = |first, last| {
+            let ack_deliveries = vec![v1::DeliveryRange { first, last }];
+            let request = v1::StreamingPullRequest { ack_deliveries, ..Default::default() };
+            Settlements::read_later(request, UID, Some(u64::MAX)).unwrap()
+        };
+        let mut together = read(1, last - 1);
+        assert!(!together.is_full());
+        together.append(read(5, 5));
+        assert!(together.is_full());
     }
 
     #[test]

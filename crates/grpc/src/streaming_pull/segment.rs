@@ -71,7 +71,7 @@ impl Segment {
         mut messages: Vec<(Sequence, u32)>,
         totals: &mut Totals,
     ) -> Self {
-        // It is kept for as long as one of them is held.
+        // It may be kept for as long as one of them is held.
         if messages.capacity() > 2 * messages.len() {
             messages.shrink_to_fit();
         }
@@ -109,6 +109,39 @@ impl Segment {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.own.ended > 0
+    }
+
+    /// What is not gone, in segments of their own.
+    pub(crate) fn live(self) -> Vec<Self> {
+        if self.own.held + self.own.ended == self.len() {
+            return vec![self];
+        }
+        let (mut parts, mut start) = (Vec::new(), 0);
+        for run in self.states.chunk_by(|one, next| (*one == State::Gone) == (*next == State::Gone)) {
+            if run[0] != State::Gone {
+                parts.push(self.part(start..start + run.len()));
+            }
+            start += run.len();
+        }
+        parts
+    }
+
+    fn part(&self, range: Range<usize>) -> Self {
+        let (messages, states) = (self.messages[range.clone()].to_vec(), self.states[range.clone()].to_vec());
+        let mut own = Totals { entries: messages.len(), ..Totals::default() };
+        for (state, (_, bytes)) in states.iter().zip(&messages) {
+            own.enter(*state, u64::from(*bytes));
+        }
+        Self {
+            first: self.first + range.start as u64,
+            first_lease: LeaseId(self.first_lease.0 + range.start as u64),
+            deadline: self.deadline,
+            deadlines: self.deadlines.as_ref().map(|deadlines| deadlines[range].to_vec()),
+            earliest: self.earliest,
+            messages,
+            states,
+            own,
+        }
     }
 
     /// The number of the delivery with that lease.

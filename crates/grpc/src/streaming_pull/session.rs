@@ -190,7 +190,7 @@ impl Session {
         Ok(())
     }
 
-    /// Settles what has come. Without confirmations, all of it together: one record in the log instead of many. A bad
+    /// Settles what has come. Without confirmations, all of it together, within a limit: one record in the log instead of many. A bad
     /// request ends the stream after those before it are settled.
     async fn settle_all(&mut self, requests: Vec<Received>) -> Result<(), End> {
         let mut together = Settlements::default();
@@ -203,7 +203,7 @@ impl Session {
                 }
             };
             together.append(settlements);
-            if self.confirm && together.has_ids() {
+            if (self.confirm && together.has_ids()) || together.is_full() {
                 self.settle(std::mem::take(&mut together)).await?;
             }
         }
@@ -229,8 +229,11 @@ impl Session {
         if !self.confirm {
             return Ok(());
         }
-        let frame = Frame { pieces: answer::results(&results).into(), numbers: 0..0 };
-        self.sender.send(frame).await.map_err(|_| End::Gone)
+        for part in answer::cut(results) {
+            let frame = Frame { pieces: answer::results(&part).into(), numbers: 0..0 };
+            self.sender.send(frame).await.map_err(|_| End::Gone)?;
+        }
+        Ok(())
     }
 
     async fn deliver(&mut self, batch: Batch) -> Result<(), End> {

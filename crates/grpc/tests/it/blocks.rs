@@ -91,13 +91,9 @@ async fn deliveries_are_acknowledged_by_their_numbers_once() {
 /// The ack IDs, as a client makes them.
 fn ack_ids(block: &v1::DeliveryBlock) -> Vec<String> {
     let id = |(lease, message): (u64, &v1::StoredMessage)| {
-        ids::ack_id(block.subscription_uid, message.sequence, lease)
+        ids::ack_id_text(block.subscription_uid, message.sequence, lease)
     };
-    (block.first_lease..)
-        .zip(&block.messages)
-        .map(id)
-        .map(|id| String::from_utf8(id.to_vec()).unwrap())
-        .collect()
+    (block.first_lease..).zip(&block.messages).map(id).collect()
 }
 
 fn texts(blocks: &[v1::DeliveryBlock]) -> Vec<String> {
@@ -114,9 +110,9 @@ fn texts(blocks: &[v1::DeliveryBlock]) -> Vec<String> {
 fn ids_are_made_of_their_numbers_as_the_broker_shows_them() {
     for (one, two, three) in [(1, 2, 3), (0, 0, 0), (u64::MAX, 1 << 40, u64::MAX)] {
         let id = AckId { subscription: SubscriptionUid(one), sequence: two, lease: LeaseId(three) };
-        assert_eq!(ids::ack_id(one, two, three), id.to_string().as_bytes());
+        assert_eq!(ids::ack_id_text(one, two, three), id.to_string());
         let id = MessageId { log: LogId(one), sequence: two };
-        assert_eq!(ids::message_id(one, two), id.to_string().as_bytes());
+        assert_eq!(ids::message_id_text(one, two), id.to_string());
     }
 }
 
@@ -128,11 +124,12 @@ async fn a_block_says_what_pull_says_and_its_ack_ids_and_message_ids_are_the_bro
     let mut client = Client::open(&server).await;
     let blocks = client.blocks(4).await;
     assert!(texts(&blocks) == ["z", "a", &large, "b"]);
-    let message_id =
-        |block: &v1::DeliveryBlock, stored: &v1::StoredMessage| ids::message_id(block.log, stored.sequence);
+    let message_id = |block: &v1::DeliveryBlock, stored: &v1::StoredMessage| {
+        ids::message_id_text(block.log, stored.sequence)
+    };
     let ids: Vec<_> =
         blocks.iter().flat_map(|block| block.messages.iter().map(|one| message_id(block, one))).collect();
-    assert_eq!(ids, published.iter().map(|result| result.message_id.as_bytes()).collect::<Vec<_>>());
+    assert_eq!(ids, published.iter().map(|result| result.message_id.as_str()).collect::<Vec<_>>());
     let ack_ids: Vec<_> = blocks.iter().flat_map(ack_ids).collect();
     assert_eq!(server.acknowledge(ack_ids[1..].to_vec()).await, [LeaseOutcome::Ok; 3]);
     let nacks = vec![v1::StreamNack { ack_ids: ack_ids[..1].to_vec(), delay: Some(seconds(0)) }];
@@ -236,6 +233,37 @@ async fn no_more_is_outstanding_than_the_client_takes_until_numbers_are_acknowle
 }
 
 #[tokio::test]
+async fn many_results_come_in_several_answers() {
+    const MESSAGES: u64 = 12_000;
+    let server = Server::with_topic().await;
+    let settings = v1::SubscriptionSettings { max_in_flight: Some(20_000), ..Default::default() };
+    server.create_subscription("wide", settings).await;
+    for _ in 0..MESSAGES / 1_000 {
+        server.publish(&["x"; 1_000]).await;
+    }
+    let opening = StreamingPullRequest {
+        subscription: "wide".into(),
+        max_outstanding_messages: 100_000,
+        ..Default::default()
+    };
+    let mut client = Client::open_with(&server, opening).await.unwrap();
+    client.blocks(usize::try_from(MESSAGES).unwrap()).await;
+    let odd: Vec<_> = (1..=MESSAGES).step_by(2).map(|number| (number, number)).collect();
+    for some in odd.chunks(1_000) {
+        client.ack(some).await;
+    }
+    client.results(MESSAGES / 2).await;
+    client.ack(&[(1, MESSAGES)]).await;
+    let (mut acked, mut refused) = (0, 0);
+    while (acked + refused) as u64 != MESSAGES {
+        let answer = client.next().await.unwrap();
+        assert!(answer.acked.len() + answer.range_results.len() <= 10_000);
+        (acked, refused) = (acked + answer.acked.len(), refused + answer.range_results.len());
+    }
+    assert_eq!(acked, refused);
+}
+
+#[tokio::test]
 async fn a_filtered_subscription_gets_only_what_matches_in_blocks() {
     let server = Server::with_topic().await;
     let policy = v1::FilterPolicy { json: r#"{"kind": ["yes"]}"#.into(), ..Default::default() };
@@ -278,14 +306,14 @@ async fn what_never_left_for_a_client_that_is_gone_goes_back_uncounted() {
     }
     let opening = StreamingPullRequest { max_outstanding_bytes: 256 << 20, ..Default::default() };
     let client = Client::open_with(&server, opening).await.unwrap();
-    while server.stats().await.leased == 0 {}
+    server.until(|stats| stats.leased != 0).await;
     for _ in 0..200 {
         server.answer_one_call().await;
     }
     let leased = server.stats().await.leased;
     assert!(leased <= 8, "{leased} messages of 900 kB were leased for a client that reads none");
     drop(client);
-    while server.stats().await.leased >= leased {}
+    server.until(|stats| stats.leased < leased).await;
     assert_eq!(server.stats().await.failed_attempts, 0);
 }
 

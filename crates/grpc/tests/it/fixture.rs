@@ -124,6 +124,11 @@ impl Server {
         self.admin().get_subscription_stats(request).await.unwrap().into_inner()
     }
 
+    /// Waits until that holds.
+    pub(crate) async fn until(&self, holds: impl Fn(&v1::GetSubscriptionStatsResponse) -> bool) {
+        soon(async { while !holds(&self.stats().await) {} }).await;
+    }
+
     /// Lets the server do other things: a round trip on a connection and a task of its own.
     pub(crate) async fn answer_one_call(&self) {
         self.admin().get_server_info(v1::GetServerInfoRequest {}).await.unwrap();

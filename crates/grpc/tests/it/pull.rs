@@ -29,7 +29,7 @@ async fn a_pull_waits_for_the_first_message() {
     let server = Server::with_topic().await;
     let mut subscriber = server.subscriber();
     let waiting = tokio::spawn(async move { subscriber.pull(request(|r| r.wait = Some(seconds(60)))).await });
-    while server.stats().await.consumers == 0 {}
+    server.until(|stats| stats.consumers != 0).await;
     server.publish(&["a"]).await;
     assert_eq!(soon(waiting).await.unwrap().unwrap().into_inner().messages.len(), 1);
 }
@@ -43,7 +43,7 @@ async fn a_burst_reaches_every_pull_that_waits() {
         tokio::spawn(async move { subscriber.pull(one).await.unwrap().into_inner().messages.len() })
     };
     let pulls: Vec<_> = (0..20).map(|_| pull()).collect();
-    while server.stats().await.consumers < 20 {}
+    server.until(|stats| stats.consumers >= 20).await;
     server.publish(&["a"; 20]).await;
     for pull in pulls {
         assert_eq!(soon(pull).await.unwrap(), 1);

@@ -143,7 +143,7 @@ async fn a_client_that_does_not_read_is_not_buffered_for() {
         ..first()
     };
     let client = Client::open(&server, opening).await.unwrap();
-    while server.stats().await.leased == 0 {}
+    server.until(|stats| stats.leased != 0).await;
     for _ in 0..200 {
         server.answer_one_call().await;
     }
@@ -151,7 +151,7 @@ async fn a_client_that_does_not_read_is_not_buffered_for() {
     assert!(leased <= 6, "{leased} messages of 900 kB were leased for a client that reads none");
     // What never left the server goes back when the client does.
     drop(client);
-    while server.stats().await.leased >= leased {}
+    server.until(|stats| stats.leased < leased).await;
     assert_eq!(server.stats().await.failed_attempts, 0);
 }
 
@@ -170,7 +170,7 @@ async fn when_the_client_closes_its_side_what_it_sent_is_confirmed_and_the_strea
     let confirmed = soon(answers.message()).await.unwrap().unwrap();
     assert_eq!(confirmed.ack_results.len(), 1);
     assert_eq!(soon(answers.message()).await.unwrap(), None);
-    while server.stats().await.consumers > 0 {}
+    server.until(|stats| stats.consumers == 0).await;
 }
 
 #[tokio::test]
@@ -214,7 +214,7 @@ async fn two_streams_share_a_subscription() {
     let opening = || v1::StreamingPullRequest { max_outstanding_messages: 10, ..first() };
     let mut one = Client::open(&server, opening()).await.unwrap();
     let mut other = Client::open(&server, opening()).await.unwrap();
-    while server.stats().await.consumers < 2 {}
+    server.until(|stats| stats.consumers >= 2).await;
     server.publish(&["x"; 20]).await;
     let (one, other) = (one.messages(10).await, other.messages(10).await);
     let mut sequences: Vec<_> = one.iter().chain(&other).map(|message| message.sequence).collect();

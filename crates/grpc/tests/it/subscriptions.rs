@@ -154,7 +154,7 @@ async fn a_deleted_subscription_is_gone_for_its_consumers_too() {
     let pull = v1::PullRequest { subscription: "s".into(), wait: Some(seconds(60)), ..Default::default() };
     let mut subscriber = server.subscriber();
     let waiting = tokio::spawn(async move { subscriber.pull(pull).await });
-    while server.stats().await.consumers == 0 {}
+    server.until(|stats| stats.consumers != 0).await;
     let request = v1::DeleteSubscriptionRequest { name: "s".into() };
     let deleted = server.subscriptions().delete_subscription(request).await.unwrap().into_inner();
     assert!(deleted.position > 0);

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use proptest::prelude::*;
 use types::{LogId, MessageId};
 
 use super::*;
@@ -45,13 +46,13 @@ fn numbered(blocks: &mut [DeliveryBlock]) -> Outstanding {
 /// What is claimed, and for which messages under which leases.
 fn claim(outstanding: &mut Outstanding, numbers: RangeInclusive<u64>) -> (Claims, Vec<(u64, u64)>) {
     let mut claims = Claims::default();
-    outstanding.claim(numbers.clone(), &mut claims);
+    outstanding.claim(numbers, &mut claims);
     let runs = outstanding.runs(&claims.numbers).into_iter();
     let leases = runs.flat_map(|run| {
         run.messages.iter().map(|message| message.0).zip(run.first_lease.0..).collect::<Vec<_>>()
     });
     let leases = leases.collect();
-    outstanding.tidy(&numbers);
+    outstanding.tidy();
     (claims, leases)
 }
 
@@ -138,7 +139,7 @@ fn what_the_broker_refused_is_asked_again_and_does_not_count() {
     outstanding.claim(1..=2, &mut claims);
     outstanding.refused(1, LeaseError::AlreadySettled);
     outstanding.refused(2, LeaseError::Superseded);
-    outstanding.tidy(&(1..=2));
+    outstanding.tidy();
     assert!(outstanding.is_empty());
     let (again, leases) = claim(&mut outstanding, 1..=2);
     assert_eq!((leases, again.refused), (vec![(20, 2)], vec![(1..=1, LeaseError::AlreadySettled)]));
@@ -180,18 +181,25 @@ fn what_ended_is_forgotten_past_a_limit_and_counts_as_expired_then() {
 }
 
 #[test]
-fn nothing_is_delivered_while_what_is_held_keeps_too_many_others() {
-    let mut outstanding = Outstanding::new(10, 1_000, true);
-    for number in 0..10 {
-        let size = KEPT as u64 / 10;
-        outstanding.delivered_blocks(&mut [block(1 + number * size, size, 100)]);
-        claim(&mut outstanding, number * size + 2..=(number + 1) * size);
+fn what_is_held_for_long_keeps_nothing_of_what_came_with_it() {
+    for with_numbers in [true, false] {
+        let mut outstanding = Outstanding::new(1_500, 1 << 20, with_numbers);
+        for first in (0..1_000).map(|block| 1 + 1_000 * block) {
+            outstanding.delivered_blocks(&mut [block(first, 1_000, 100)]);
+            let fast = first + 1..=first + 999;
+            match with_numbers {
+                true => _ = claim(&mut outstanding, fast),
+                false => fast.for_each(|lease| outstanding.settled(&id(10 * lease, lease))),
+            }
+        }
+        assert_eq!((outstanding.totals.held, messages(&outstanding)), (1_000, Some(500)));
+        let kept: usize = outstanding.segments.iter().map(Segment::len).sum();
+        assert_eq!(kept, outstanding.totals.entries);
+        assert!(kept <= 2 * 1_000 + GONE, "{kept} are kept for 1,000");
+        outstanding.settled(&id(10 * 5_001, 5_001));
+        outstanding.settled(&id(10 * 5_002, 5_002));
+        assert_eq!(messages(&outstanding), Some(501), "each is found, and what is gone is not");
     }
-    assert_eq!((outstanding.totals.held, outstanding.room()), (10, None));
-    claim(&mut outstanding, 1..=1);
-    assert_eq!(messages(&outstanding), Some(1));
-    outstanding.expire(Timestamp::from_millis(100));
-    assert_eq!(messages(&outstanding), Some(10));
 }
 
 #[test]
@@ -210,45 +218,34 @@ fn what_was_given_back_is_the_brokers_to_judge_and_what_was_acknowledged_is_sett
     assert!(without_numbers.segments.is_empty(), "nobody asks for it again");
 }
 
-/// Blocks of so many, until [`KEPT`] is reached, of which all but two are acknowledged: the first is held, the last has ended.
-fn kept_by_two_each(blocks: u64) -> Outstanding {
-    let mut outstanding = Outstanding::new(usize::try_from(blocks).unwrap(), 1_000, true);
-    let size = KEPT as u64 / blocks;
-    for first in (0..blocks).map(|number| 1 + number * size) {
-        outstanding.delivered_blocks(&mut [block(first, size, 100)]);
-        let last = first + size - 1;
-        claim(&mut outstanding, first + 1..=last - 1);
-        outstanding.ended(&id(10 * last, last));
-    }
-    outstanding
-}
-
 #[test]
 fn what_was_forgotten_counts_as_expired_though_what_came_with_it_is_held() {
-    let mut outstanding = kept_by_two_each(10);
-    let size = KEPT as u64 / 10;
-    outstanding.expire(Timestamp::from_millis(1));
-    assert_eq!((outstanding.totals.held, outstanding.totals.ended), (10, 0), "all keep the rest");
-    assert_eq!(claim(&mut outstanding, size..=size).0.refused, [(size..=size, LeaseError::Expired)]);
+    let size = KEPT_ENDED as u64 / 2;
+    let mut outstanding = Outstanding::new(10, 1_000, true);
+    for first in (0..3).map(|number| 1 + number * size) {
+        outstanding.delivered_blocks(&mut [block(first, size, 100)]);
+        outstanding.extended(&id(10 * first, first), Timestamp::from_millis(500));
+    }
+    outstanding.expire(Timestamp::from_millis(100));
+    assert_eq!((outstanding.totals.held, outstanding.totals.ended as u64), (3, size - 1));
+    let last = 2 * size;
+    assert_eq!(claim(&mut outstanding, last..=last).0.refused, [(last..=last, LeaseError::Expired)]);
     // An older one is forgotten later.
     outstanding.ended(&id(10, 1));
-    outstanding.delivered_blocks(&mut [block(10 * size + 1, size, 100)]);
-    outstanding.expire(Timestamp::from_millis(1));
-    let last = 10 * size;
+    outstanding.delivered_blocks(&mut [block(3 * size + 1, size + 1, 600)]);
+    outstanding.expire(Timestamp::from_millis(600));
     assert_eq!(claim(&mut outstanding, last..=last).0.refused, [(last..=last, LeaseError::Expired)]);
 }
 
 #[test]
-fn what_has_ended_never_keeps_a_stream_from_its_next_deliveries() {
-    let mut outstanding = kept_by_two_each(10);
-    let size = KEPT as u64 / 10;
-    for first in (0..10).map(|number| 1 + number * size) {
-        claim(&mut outstanding, first..=first);
+fn what_was_given_back_is_forgotten_past_the_limit_though_no_lease_ends() {
+    let size = KEPT_ENDED as u64 + 1;
+    let mut outstanding = numbered(&mut [block(1, 10, 100), block(11, size, 100)]);
+    for lease in 1..=10 + size {
+        outstanding.ended(&id(10 * lease, lease));
+        assert!(outstanding.totals.ended <= KEPT_ENDED);
     }
-    assert_eq!((outstanding.is_empty(), outstanding.room()), (true, None));
-    outstanding.expire(Timestamp::from_millis(1));
-    assert_eq!(messages(&outstanding), Some(10), "no lease has ended, and there is nothing to wait for");
-    assert!(outstanding.totals.entries < KEPT);
+    assert_eq!(claim(&mut outstanding, 1..=1).0.refused, [(1..=1, LeaseError::Expired)]);
 }
 
 #[test]
@@ -258,4 +255,100 @@ fn room_for_messages_that_did_not_come_is_not_kept() {
     let outstanding = numbered(&mut [block]);
     let run = &outstanding.segments[0];
     assert!(run.capacity() <= 2, "{}", run.capacity());
+}
+
+/// What happens to a stream; each is for a place among its deliveries, and so many from there.
+#[derive(Debug, Clone, Copy)]
+enum Op {
+    Deliver,
+    Claim,
+    Settle,
+    End,
+    Extend,
+}
+
+/// Every delivery by itself: whether it is held (until when), ended, or gone.
+#[derive(Debug, Default)]
+struct Naive(Vec<(State, u64)>);
+
+impl Naive {
+    fn set(&mut self, number: u64, to: State) {
+        let state = &mut self.0[usize::try_from(number - 1).unwrap()].0;
+        *state = if *state == State::Gone { State::Gone } else { to };
+    }
+
+    fn count(&self, state: State) -> usize {
+        self.0.iter().filter(|(of, _)| *of == state).count()
+    }
+
+    /// Deliveries are their leases.
+    fn claim(&mut self, numbers: RangeInclusive<u64>) -> Vec<(u64, u64)> {
+        let not_gone = |number: &u64| self.0[usize::try_from(*number - 1).unwrap()].0 != State::Gone;
+        let claimed: Vec<_> = numbers.filter(not_gone).collect();
+        claimed.iter().for_each(|number| self.set(*number, State::Gone));
+        claimed.iter().map(|number| (10 * number, *number)).collect()
+    }
+
+    fn expire(&mut self, now: u64) {
+        for (state, deadline) in &mut self.0 {
+            if *state == State::Held && *deadline <= now {
+                *state = State::Ended;
+            }
+        }
+    }
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let ops = [Op::Deliver, Op::Claim, Op::Claim, Op::Settle, Op::End, Op::Extend];
+    prop::sample::select(ops.to_vec())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_stream_says_what_a_list_of_its_deliveries_says(
+        ops in prop::collection::vec((op(), any::<prop::sample::Index>(), 1_u64..900), 1..60),
+    ) {
+        let (mut outstanding, mut naive) = (Outstanding::new(1 << 20, 1 << 30, true), Naive::default());
+        for ((op, place, count), now) in ops.into_iter().zip(0..) {
+            let last = outstanding.last();
+            let deadline = Timestamp::from_millis(now + 20);
+            if matches!(op, Op::Deliver) || last == 0 {
+                outstanding.delivered_blocks(&mut [block(last + 1, count, now + 20)]);
+                naive.0.extend((0..count).map(|_| (State::Held, now + 20)));
+                continue;
+            }
+            let first = 1 + place.index(usize::try_from(last).unwrap()) as u64;
+            let numbers = first..=last.min(first + count);
+            if matches!(op, Op::Claim) {
+                let (claims, leases) = claim(&mut outstanding, numbers.clone());
+                prop_assert_eq!(leases, naive.claim(numbers.clone()));
+                let told: u64 = claims.numbers.iter().chain(claims.refused.iter().map(|(numbers, _)| numbers))
+                    .map(|numbers| numbers.end() - numbers.start() + 1)
+                    .sum();
+                prop_assert_eq!(told, numbers.end() - numbers.start() + 1);
+            } else {
+                for number in numbers.step_by(3) {
+                    let id = id(10 * number, number);
+                    match op {
+                        Op::Settle => (outstanding.settled(&id), naive.set(number, State::Gone)),
+                        Op::End => (outstanding.ended(&id), naive.set(number, State::Ended)),
+                        _ => (outstanding.extended(&id, deadline), {
+                            naive.set(number, State::Held);
+                            naive.0[usize::try_from(number - 1).unwrap()].1 = now + 20;
+                        }),
+                    };
+                }
+            }
+            outstanding.expire(Timestamp::from_millis(now));
+            naive.expire(now);
+            let totals = outstanding.totals;
+            prop_assert_eq!((totals.held, totals.ended), (naive.count(State::Held), naive.count(State::Ended)));
+            prop_assert_eq!(totals.bytes, 10 * totals.held as u64);
+            prop_assert_eq!(totals.entries, outstanding.segments.iter().map(Segment::len).sum::<usize>());
+            prop_assert!(totals.entries <= 2 * (totals.held + totals.ended) + GONE);
+            prop_assert!(outstanding.segments.front().is_none_or(|first| !first.is_over()));
+        }
+    }
 }
