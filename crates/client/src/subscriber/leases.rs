@@ -99,7 +99,7 @@ impl Leases {
         self.held.len()
     }
 
-    /// Bytes of data of what is held.
+    /// Bytes of what is held: of its encoded messages.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }

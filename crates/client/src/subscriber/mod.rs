@@ -17,7 +17,8 @@
 //! - At most [`SubscriberBuilder::max_outstanding_messages`] and `_bytes` are delivered on one connection and not settled. What is held is never
 //!   more than twice as many messages: those of the connection before come on top, and those whose lease was not extended any further. A message
 //!   beyond that is given back with the length of a lease as its delay, which counts as an attempt.
-//! - Settlements that wait are as many as handles were; 8 requests of 10,000 of them at most are on their way.
+//! - Settlements that wait are as many as handles were. 8 requests at most are on their way, each of 100,000 acknowledgements by number and of
+//!   10,000 settlements and extensions by ack ID at most.
 //! - A subscription's `ack_deadline` is read when a connection is made. One that is shortened meanwhile to less than half of what it was has
 //!   its effect on extensions at the next connection; until then messages that are held long may be delivered again.
 //!

@@ -127,7 +127,7 @@ impl Numbered {
         self.held
     }
 
-    /// Bytes of what is held.
+    /// Bytes of what is held: of its encoded messages.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
