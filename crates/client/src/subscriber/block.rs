@@ -1,6 +1,6 @@
 //! What the handles of one block of deliveries share with the session: who is acknowledged, and what came of it.
 //!
-//! One allocation a block, and no lock for an acknowledgement: it sets a bit, and the first one since the session looked puts the block into the
+//! A few allocations a block and none a delivery, and no lock for an acknowledgement: it sets a bit, and the first one since the session looked puts the block into the
 //! [outbox](super::outbox). The session takes the bits in runs, and says what came of them in runs.
 //!
 //! # Invariants
