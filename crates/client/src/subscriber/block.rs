@@ -108,11 +108,16 @@ impl Block {
 
     /// Gives the results of some, to whom they were not given.
     pub(super) fn conclude(&self, indices: Range<u32>, outcome: &Outcome) {
+        let mut is_news = false;
         for slot in &self.outcomes[indices.start as usize..indices.end as usize] {
             // The session alone gives results. Once it is over all that are given are the same.
             if slot.load(Ordering::Relaxed) == PENDING {
                 slot.store(code(outcome), Ordering::Release);
+                is_news = true;
             }
+        }
+        if !is_news {
+            return;
         }
         let waiting = self.waiting(indices);
         waiting.into_iter().for_each(Waker::wake);
