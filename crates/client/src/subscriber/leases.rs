@@ -39,7 +39,7 @@ pub(super) struct Lease {
 /// How long leases are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
-    /// From the delivery: the subscription's `ack_deadline`.
+    /// From the delivery: the subscription's `ack_deadline`, no longer than [`AGES`](crate::clock::AGES).
     pub(super) first: Duration,
     /// From an extension, if it is not the same.
     pub(super) extension: Option<Duration>,

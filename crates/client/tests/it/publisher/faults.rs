@@ -144,6 +144,10 @@ async fn times_without_an_end_are_taken_as_such() {
         .unwrap();
     // Refused by a broker that has no topics, and not by a panic.
     within(client.topics().get("t")).await.unwrap_err();
+    let settler = client.settler("s");
+    within(settler.pull(1, Duration::MAX)).await.unwrap_err();
+    within(settler.nack(Vec::new(), Some(Duration::MAX))).await.unwrap_err();
+    within(settler.extend(Vec::new(), Some(Duration::MAX))).await.unwrap_err();
     let publisher = client.publisher("t").batch_delay(Duration::MAX);
     let publisher = publisher.retry(RetryPolicy::default().within(Duration::MAX)).build();
     let future = publisher.publish("a");
