@@ -26,7 +26,7 @@
 //!
 //! # How it is made
 //!
-//! `numbered` (what came on the open connection, as long as all goes well: it is acknowledged by its number, in ranges), `leases` (what is held
+//! `numbered` (what came on the open connection, as long as all goes well: it is acknowledged by its number, in ranges; its `row`s are found by their `spans`), `leases` (what is held
 //! for longer, when to extend it) and `settling` (what is settled by ack ID and not confirmed) are pure, `book` joins them to what one stream is
 //! asked and answers, `session` is the task, `drain` its end, `transport` the stream, `wire` what is decoded of it. A `block` is what the handles
 //! of messages that were leased together share with the session; they post into it and the `outbox`, and wait for nothing.
@@ -43,10 +43,12 @@ mod incoming;
 mod leases;
 mod numbered;
 mod outbox;
+mod row;
 mod run;
 mod session;
 mod settler;
 mod settling;
+mod spans;
 mod stream;
 mod transport;
 mod wire;
