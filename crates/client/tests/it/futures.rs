@@ -15,12 +15,12 @@ fn is_shared<T: Send + Sync + Clone + 'static>(_: &T) {}
 /// Never called: it is true if it compiles.
 #[expect(dead_code, reason = "it is true if it compiles")]
 fn every_future_can_be_spawned(
-    client: Client,
+    client: &Client,
     publisher: Publisher,
     future: PublishFuture,
     settled: Settled,
 ) {
-    is_shared(&client);
+    is_shared(client);
     is_shared(&publisher);
     goes_to_a_task(future);
     goes_to_a_task(publishing(publisher));
