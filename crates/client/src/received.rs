@@ -81,7 +81,7 @@ impl ReceivedMessage {
         &self.message().ordering_key
     }
 
-    /// Its correlation ID. Never empty.
+    /// Its correlation ID. Empty only if the broker has delivered what cannot be read but for its data.
     pub fn correlation_id(&self) -> &str {
         &self.message().correlation_id
     }

@@ -5,9 +5,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use data_encoding::HEXLOWER;
+
 /// Characters of a prefix: 5 random bits each.
 const PREFIX: usize = 26;
-const HEX: &[u8; 16] = b"0123456789abcdef";
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 /// Characters of a deduplication ID, at most: prefix, hyphen, number.
 pub(super) const DEDUPLICATION_ID: usize = PREFIX + 1 + 20;
@@ -64,10 +65,7 @@ impl CorrelationIds {
     pub(super) fn next(&self) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let bytes = [self.publisher, number].map(u64::to_be_bytes);
-        let digits = bytes.as_flattened().iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let mut text = String::with_capacity(32);
-        text.extend(digits.map(|digit| char::from(HEX[usize::from(digit)])));
-        text
+        HEXLOWER.encode(bytes.as_flattened())
     }
 }
 

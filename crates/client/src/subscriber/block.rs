@@ -1,6 +1,6 @@
 //! What the handles of one block of deliveries share with the session: who is acknowledged, and what came of it.
 //!
-//! One allocation a block, and no lock for an acknowledgement: it sets a bit, and the first one since the session looked puts the block into the
+//! A few allocations a block and none a delivery, and no lock for an acknowledgement: it sets a bit, and the first one since the session looked puts the block into the
 //! [outbox](super::outbox). The session takes the bits in runs, and says what came of them in runs.
 //!
 //! # Invariants
@@ -108,11 +108,16 @@ impl Block {
 
     /// Gives the results of some, to whom they were not given.
     pub(super) fn conclude(&self, indices: Range<u32>, outcome: &Outcome) {
+        let mut is_news = false;
         for slot in &self.outcomes[indices.start as usize..indices.end as usize] {
             // The session alone gives results. Once it is over all that are given are the same.
             if slot.load(Ordering::Relaxed) == PENDING {
                 slot.store(code(outcome), Ordering::Release);
+                is_news = true;
             }
+        }
+        if !is_news {
+            return;
         }
         let waiting = self.waiting(indices);
         waiting.into_iter().for_each(Waker::wake);

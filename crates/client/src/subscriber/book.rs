@@ -18,8 +18,9 @@ use super::{
     block::{Block, Waiter},
     fetched::Fetched,
     leases::{Extension, Lease, Leases, Terms, Ticket},
-    numbered::{Moved, Numbered, Stage, count},
+    numbered::{Numbered, count},
     outbox::{Outbox, Post, Posted},
+    row::{Moved, Stage},
     settler::settled,
     settling::{Batch, OutOfStep, Redelivery, Settling},
     wire::{Answer, DeliveryBlock},
@@ -265,11 +266,13 @@ impl Book {
             is_held.push(is_new && room > 0);
             room -= usize::from(is_new && room > 0);
         }
+        if !is_held.contains(&true) {
+            return None;
+        }
         let block = Block::new(self.outbox.clone(), first, is_held.len());
         self.numbered.add(now, block.clone(), &delivered, &is_held);
         self.numbered.trim().into_iter().for_each(|moved| self.hold(moved));
-        let fetched = Fetched::new(block, delivered, &is_held);
-        fetched.has_messages().then_some(fetched)
+        Some(Fetched::new(block, delivered, is_held))
     }
 
     /// Whether a message that is delivered is held or being settled: it is under the new lease from now on.

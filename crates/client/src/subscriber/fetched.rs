@@ -1,10 +1,15 @@
 //! Messages of one block on their way to the user.
 
-use std::{sync::Arc, vec};
+use std::{
+    iter::{Enumerate, Zip},
+    sync::Arc,
+    vec,
+};
 
 use super::{
     block::Block,
     delivery::{AckHandle, Delivery},
+    row::narrow,
     wire::{DeliveryBlock, StoredMessage},
 };
 use crate::received::{Head, ReceivedMessage};
@@ -14,12 +19,13 @@ use crate::received::{Head, ReceivedMessage};
 pub(super) struct Fetched {
     block: Arc<Block>,
     head: Head,
-    messages: vec::IntoIter<(u32, StoredMessage)>,
+    /// Those of the block, and whether each is to be handed out.
+    messages: Enumerate<Zip<vec::IntoIter<StoredMessage>, vec::IntoIter<bool>>>,
 }
 
 impl Fetched {
     /// Those of a block that are held.
-    pub(super) fn new(block: Arc<Block>, delivered: DeliveryBlock, is_held: &[bool]) -> Self {
+    pub(super) fn new(block: Arc<Block>, delivered: DeliveryBlock, is_held: Vec<bool>) -> Self {
         let head = Head {
             delivery_attempt: delivered.delivery_attempt,
             first_delivery: delivered.first_delivery,
@@ -28,13 +34,8 @@ impl Fetched {
             subscription_uid: delivered.subscription_uid,
             log: delivered.log,
         };
-        let messages = (0..).zip(delivered.messages).zip(is_held);
-        let held = messages.filter_map(|(message, is_held)| is_held.then_some(message));
-        Self { block, head, messages: held.collect::<Vec<_>>().into_iter() }
-    }
-
-    pub(super) fn has_messages(&self) -> bool {
-        self.messages.len() > 0
+        let messages = delivered.messages.into_iter().zip(is_held).enumerate();
+        Self { block, head, messages }
     }
 }
 
@@ -42,7 +43,8 @@ impl Iterator for Fetched {
     type Item = Delivery;
 
     fn next(&mut self) -> Option<Delivery> {
-        let (index, stored) = self.messages.next()?;
+        let (index, (stored, _)) = self.messages.find(|(_, (_, is_held))| *is_held)?;
+        let index = narrow(index);
         let head = Head { lease: self.head.lease.wrapping_add(index.into()), ..self.head };
         let StoredMessage { sequence, publish_time, message, data } = stored;
         let message = ReceivedMessage::stored(head, sequence, publish_time, message, data);

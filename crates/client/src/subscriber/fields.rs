@@ -1,5 +1,7 @@
 //! The fields of an encoded message, one after the other, out of a slice: as far as is needed to find in it what one wants, and to know that it is
 //! a message. Prost reads from anything; a slice alone takes a fraction of the time, and this is done for every message.
+//!
+//! The broker has a like walk of its own: neither may depend on the other, and what they share is the generated protocol alone.
 
 use std::ops::Range;
 

@@ -39,7 +39,7 @@ pub(super) struct Lease {
 /// How long leases are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
-    /// From the delivery: the subscription's `ack_deadline`.
+    /// From the delivery: the subscription's `ack_deadline`, no longer than [`AGES`](crate::clock::AGES).
     pub(super) first: Duration,
     /// From an extension, if it is not the same.
     pub(super) extension: Option<Duration>,
@@ -99,7 +99,7 @@ impl Leases {
         self.held.len()
     }
 
-    /// Bytes of data of what is held.
+    /// Bytes of what is held: of its encoded messages.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }

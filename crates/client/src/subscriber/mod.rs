@@ -17,7 +17,8 @@
 //! - At most [`SubscriberBuilder::max_outstanding_messages`] and `_bytes` are delivered on one connection and not settled. What is held is never
 //!   more than twice as many messages: those of the connection before come on top, and those whose lease was not extended any further. A message
 //!   beyond that is given back with the length of a lease as its delay, which counts as an attempt.
-//! - Settlements that wait are as many as handles were; 8 requests of 10,000 of them at most are on their way.
+//! - Settlements that wait are as many as handles were. 8 requests at most are on their way, each of 100,000 acknowledgements by number and of
+//!   10,000 settlements and extensions by ack ID at most.
 //! - A subscription's `ack_deadline` is read when a connection is made. One that is shortened meanwhile to less than half of what it was has
 //!   its effect on extensions at the next connection; until then messages that are held long may be delivered again.
 //!
@@ -25,7 +26,7 @@
 //!
 //! # How it is made
 //!
-//! `numbered` (what came on the open connection, as long as all goes well: it is acknowledged by its number, in ranges), `leases` (what is held
+//! `numbered` (what came on the open connection, as long as all goes well: it is acknowledged by its number, in ranges; its `row`s are found by their `spans`), `leases` (what is held
 //! for longer, when to extend it) and `settling` (what is settled by ack ID and not confirmed) are pure, `book` joins them to what one stream is
 //! asked and answers, `session` is the task, `drain` its end, `transport` the stream, `wire` what is decoded of it. A `block` is what the handles
 //! of messages that were leased together share with the session; they post into it and the `outbox`, and wait for nothing.
@@ -42,10 +43,12 @@ mod incoming;
 mod leases;
 mod numbered;
 mod outbox;
+mod row;
 mod run;
 mod session;
 mod settler;
 mod settling;
+mod spans;
 mod stream;
 mod transport;
 mod wire;

@@ -18,68 +18,26 @@
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
-use fanfare_proto::{ids, v1};
+use fanfare_proto::v1;
 use tokio::time::Instant;
 
 use super::{
-    block::{Block, Waiter},
-    leases::{Lease, Ticket},
+    block::Block,
+    row::{Moved, Row, Slot, Stage, narrow},
     settling::OutOfStep,
+    spans::Spans,
     wire,
 };
 
 /// See the module.
 const MOST: usize = 10_000;
 
-/// Where one delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// By the user, or on its way there.
-    Held,
-    /// Acknowledged, not sent.
-    Waiting,
-    /// Sent.
-    Sent,
-    /// Confirmed, or moved.
-    Gone,
-}
-
-#[derive(Debug)]
-struct Slot {
-    sequence: u64,
-    bytes: u32,
-    stage: Stage,
-}
-
-/// One block of deliveries.
-#[derive(Debug)]
-struct Row {
-    block: Arc<Block>,
-    uid: u64,
-    first_lease: u64,
-    attempt: u32,
-    since: Instant,
-    slots: Vec<Slot>,
-    held: usize,
-    /// Those that are not gone.
-    open: usize,
-}
-
-/// What is handed over to those who know messages by their sequence.
-#[derive(Debug)]
-pub(super) struct Moved {
-    pub(super) lease: Lease,
-    pub(super) bytes: u64,
-    pub(super) since: Instant,
-    pub(super) stage: Stage,
-    /// None of one that is held.
-    pub(super) waiter: Option<Waiter>,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Numbered {
+    /// By their first tickets.
     rows: BTreeMap<u64, Row>,
+    spans: Spans,
     /// Tickets that were given.
     given: u64,
     /// Of them before this connection.
@@ -97,19 +55,12 @@ pub(super) struct Numbered {
     unsettled: usize,
 }
 
-impl Row {
-    fn lease(&self, index: usize) -> Lease {
-        let (ticket, sequence) = (self.block.first() + index as u64, self.slots[index].sequence);
-        let ack_id = ids::ack_id_text(self.uid, sequence, self.first_lease.wrapping_add(index as u64));
-        Lease { ticket: Ticket { sequence, number: ticket }, ack_id, attempt: self.attempt }
-    }
-}
-
 impl Numbered {
     /// For so many that are held, at most.
     pub(super) fn new(held: usize) -> Self {
         Self {
             rows: BTreeMap::new(),
+            spans: Spans::default(),
             given: 0,
             before: 0,
             slots: 0,
@@ -127,7 +78,7 @@ impl Numbered {
         self.held
     }
 
-    /// Bytes of what is held.
+    /// Bytes of what is held: of its encoded messages.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -157,32 +108,13 @@ impl Numbered {
         delivered: &wire::DeliveryBlock,
         is_held: &[bool],
     ) {
-        let slot = |(index, message): (usize, &wire::StoredMessage)| Slot {
-            sequence: message.sequence,
-            bytes: u32::try_from(message.message.len()).unwrap_or(u32::MAX),
-            stage: if is_held[index] { Stage::Held } else { Stage::Gone },
-        };
-        let slots: Vec<_> = delivered.messages.iter().enumerate().map(slot).collect();
-        let held = slots.iter().filter(|slot| slot.stage == Stage::Held);
-        let (count, bytes) =
-            held.fold((0, 0), |(count, bytes), slot| (count + 1, bytes + u64::from(slot.bytes)));
-        if count == 0 {
-            return;
-        }
-        self.highest = self.highest.max(slots.last().map_or(0, |slot| slot.sequence));
-        self.held += count;
-        self.bytes += bytes;
-        self.slots += slots.len();
-        let row = Row {
-            uid: delivered.subscription_uid,
-            first_lease: delivered.first_lease,
-            attempt: delivered.delivery_attempt,
-            since: now,
-            held: count,
-            open: count,
-            slots,
-            block,
-        };
+        let Some(row) = Row::new(now, block, delivered, is_held) else { return };
+        let (first, last) = row.span();
+        self.highest = self.highest.max(last);
+        self.held += row.held;
+        self.bytes += row.held_bytes();
+        self.slots += row.slots.len();
+        self.spans.add(first, last, row.block.first());
         self.rows.insert(row.block.first(), row);
     }
 
@@ -310,11 +242,8 @@ impl Numbered {
         if sequence > self.highest {
             return None;
         }
-        let in_row = |row: &Row| {
-            let index = row.slots.binary_search_by_key(&sequence, |slot| slot.sequence).ok()?;
-            (row.slots[index].stage != Stage::Gone).then_some((row.block.first(), index))
-        };
-        let (start, index) = self.rows.values().find_map(in_row)?;
+        let in_row = |start| Some((start, self.rows.get(&start)?.find(sequence)?));
+        let (start, index) = self.spans.around(sequence).find_map(in_row)?;
         let stage = self.rows.get(&start)?.slots[index].stage;
         self.take_out(start, index..index + 1, stage).pop()
     }
@@ -369,21 +298,10 @@ impl Numbered {
 
     /// Those of a row that are at this stage.
     fn take_out(&mut self, start: u64, indices: Range<usize>, stage: Stage) -> Vec<Moved> {
-        let mut moved = Vec::new();
-        let Some(row) = self.rows.get_mut(&start) else { return moved };
-        for index in indices {
-            if row.slots[index].stage != stage {
-                continue;
-            }
-            let waiter = (stage != Stage::Held).then(|| Waiter::new(row.block.clone(), narrow(index)));
-            let bytes = u64::from(row.slots[index].bytes);
-            moved.push(Moved { lease: row.lease(index), bytes, since: row.since, stage, waiter });
-            row.slots[index].stage = Stage::Gone;
-            row.open -= 1;
-        }
+        let Some(row) = self.rows.get_mut(&start) else { return Vec::new() };
+        let moved = row.take_out(indices, stage);
         match stage {
             Stage::Held => {
-                row.held -= moved.len();
                 self.held -= moved.len();
                 self.bytes -= moved.iter().map(|moved| moved.bytes).sum::<u64>();
             }
@@ -411,6 +329,8 @@ impl Numbered {
             && let Some(row) = self.rows.remove(&start)
         {
             self.slots -= row.slots.len();
+            let (first, last) = row.span();
+            self.spans.remove(first, last, start);
         }
     }
 
@@ -425,7 +345,5 @@ pub(super) fn count(range: &v1::DeliveryRange) -> usize {
     usize::try_from(range.last - range.first + 1).unwrap_or(usize::MAX)
 }
 
-/// A block has fewer deliveries than an answer has bytes.
-fn narrow(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
-}
+#[cfg(test)]
+mod tests;

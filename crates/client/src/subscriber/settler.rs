@@ -76,7 +76,8 @@ impl Settler {
         };
         let call = async |channel, request| client(channel).pull(request).await;
         // Not repeated without an answer: it may have leased messages, which then wait for the end of their leases.
-        let pulled = self.lines.call_within(wait + PATIENCE, Repeat::IfRefused, request, call).await?;
+        let patience = wait.saturating_add(PATIENCE);
+        let pulled = self.lines.call_within(patience, Repeat::IfRefused, request, call).await?;
         let received = pulled.messages.into_iter().map(ReceivedMessage::from);
         Ok(received.map(|message| (message.ack_id().to_owned(), message)).collect())
     }

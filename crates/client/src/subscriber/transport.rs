@@ -14,7 +14,7 @@ use super::{
     wire::Answer,
 };
 use crate::{
-    ServerError,
+    ServerError, clock,
     connect::{Lines, Picked},
 };
 
@@ -66,6 +66,8 @@ pub(super) async fn find(lines: &Lines, subscription: &str) -> Result<(Way, Fact
     let found = found.into_inner().subscription.unwrap_or_default();
     let deadline = found.settings.and_then(|settings| settings.ack_deadline);
     let ack_deadline = deadline.and_then(|deadline| deadline.try_into().ok()).unwrap_or(ACK_DEADLINE);
+    // Leases are reckoned with it, and no instant can say what a broken broker can.
+    let ack_deadline = clock::AGES.min(ack_deadline);
     Ok((way, Facts { incarnation: found.incarnation, ack_deadline }))
 }
 

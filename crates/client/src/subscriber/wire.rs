@@ -288,11 +288,27 @@ mod tests {
 
     #[test]
     fn data_is_a_part_of_the_answer_s_buffer() {
-        let bytes = Bytes::from(usual().encode_to_vec());
-        let ours = read(bytes.clone()).unwrap();
-        let data = &ours.blocks[0].messages[0].data;
-        assert_eq!(data, "data");
-        assert!(bytes.as_ptr_range().contains(&data.as_ptr()), "it was copied");
+        // As from the stream: with the beginning of the next answer behind it, and in two frames that part between messages.
+        let answer = usual().encode_to_vec();
+        let length = answer.len();
+        let bytes = Bytes::from([&answer[..], &[0; 9]].concat());
+        let messages = block().messages.split_off(1);
+        let last = v1::DeliveryBlock { messages, ..Default::default() }.encoded_len();
+        let v1::StreamingPullResponse { acked, range_results, .. } = usual();
+        let behind = v1::StreamingPullResponse { acked, range_results, ..Default::default() };
+        let start = length - behind.encoded_len() - last;
+        let (whole, parted) = (vec![bytes.clone()], vec![bytes.slice(..start), bytes.slice(start..)]);
+        for frames in [whole, parted] {
+            let mut pieces = Pieces::default();
+            frames.into_iter().for_each(|frame| pieces.push(frame));
+            let ours = read((&mut pieces).take(length)).unwrap();
+            let messages: Vec<_> = ours.blocks.iter().flat_map(|block| &block.messages).collect();
+            assert_eq!((messages.len(), pieces.remaining()), (4, 9));
+            let is_part = |part: &Bytes| bytes.as_ptr_range().contains(&part.as_ptr());
+            let copied = messages.iter().filter(|one| !is_part(&one.data) || !is_part(&one.message)).count();
+            assert!(messages.iter().all(|one| one.data == "data"));
+            assert_eq!(copied, 0);
+        }
     }
 
     #[test]

@@ -97,6 +97,20 @@ fn a_result_is_given_once() {
 }
 
 #[test]
+fn a_result_that_was_given_before_wakes_nobody() {
+    let (_outbox, block) = block(2);
+    let alarm = Arc::<Alarm>::default();
+    Waiter::new(block.clone(), 0).tell(&Ok(()));
+    // Nobody waits for it any more: one who would be woken tells whether wakers are looked at in vain.
+    *block.wakers.lock() = vec![Some(alarm.clone().into()); 2];
+    drop(Waiter::new(block.clone(), 0));
+    block.conclude(0..1, &LEASE);
+    assert_eq!(alarm.0.load(Ordering::SeqCst), 0);
+    block.conclude(0..2, &LEASE);
+    assert_eq!(alarm.0.load(Ordering::SeqCst), 2, "one of them was news");
+}
+
+#[test]
 fn each_outcome_is_told_as_it_is() {
     for outcome in &OUTCOMES {
         let (_outbox, block) = block(1);

@@ -189,21 +189,6 @@ async fn an_ack_that_waits_when_its_message_comes_again_is_not_sent_by_its_numbe
 }
 
 #[tokio::test]
-async fn nothing_is_held_of_a_block_that_cannot_be_read() {
-    let mut book = book(10);
-    let held = all(book.answer(clock::now(), frame([1])).unwrap());
-    let mut bad = block(1..=3, false);
-    bad.first_lease = 11;
-    bad.messages[1].message = vec![0xff].into();
-    let answer = Answer { blocks: vec![block([5], true), bad], ..Default::default() };
-    assert_eq!(book.answer(clock::now(), answer).err(), Some(OutOfStep));
-    book.disconnected(clock::now());
-    drop(held);
-    book.collect();
-    assert!(book.is_released(), "else the end of consuming waits for handles that nobody has");
-}
-
-#[tokio::test]
 async fn of_a_range_some_can_be_made_and_some_be_refused() {
     let mut book = book(10);
     let held = all(book.answer(clock::now(), frame(1..=5)).unwrap());

@@ -35,9 +35,12 @@ fn answer(number: u64) -> v1::StreamingPullResponse {
 }
 
 fn framed(number: u64) -> Vec<u8> {
-    let bytes = answer(number).encode_to_vec();
+    in_frame(&answer(number).encode_to_vec())
+}
+
+fn in_frame(bytes: &[u8]) -> Vec<u8> {
     let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
-    [&[0][..], &length, &bytes].concat()
+    [&[0][..], &length, bytes].concat()
 }
 
 fn trailers(status: &Status) -> Frame {
@@ -100,5 +103,33 @@ async fn an_answer_that_is_compressed_or_too_long_or_none_is_refused() {
         let (sender, mut incoming) = stream();
         sender.send(Frame::data(bytes.into())).await.unwrap();
         assert_eq!(incoming.next().await.unwrap_err().code(), wanted);
+    }
+}
+
+/// A field of this tag that has a length.
+fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[tag << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat()
+}
+
+/// An answer of two blocks: one of message 1, and one of messages 2 to 4, of which the third is these bytes.
+fn two_blocks(third: &[u8]) -> Vec<u8> {
+    let stored = |sequence: u8, message: &[u8]| field(15, &[&[8, sequence], &*field(15, message)].concat());
+    let good = v1::Message { data: "data".into(), ..v1::Message::default() }.encode_to_vec();
+    let second = [stored(2, &good), stored(3, third), stored(4, &good)].concat();
+    [field(5, &stored(1, &good)), field(5, &second), answer(9).encode_to_vec()].concat()
+}
+
+#[tokio::test]
+async fn an_answer_of_which_one_message_cannot_be_read_hands_out_none_and_confirms_nothing() {
+    let cases: [(&[u8], Option<[usize; 2]>); 3] =
+        [(&[0x0a, 1, 7], Some([1, 3])), (&[0x0a, 2, 7], None), (&[0xff], None)];
+    for (third, wanted) in cases {
+        let (sender, mut incoming) = stream();
+        sender.send(Frame::data(in_frame(&two_blocks(third)).into())).await.unwrap();
+        let answer = incoming.next().await.map(Option::unwrap);
+        let counts =
+            answer.as_ref().map(|answer| [0, 1].map(|block: usize| answer.blocks[block].messages.len()));
+        assert_eq!(counts.ok(), wanted, "{answer:?}");
+        assert!(answer.err().is_none_or(|status| status.code() == tonic::Code::Internal));
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Act {
     StoreAndBreak,
     /// The stream ends with this.
     End(Status),
+    /// The stream ends with this, and what comes behind the request is seen and dropped.
+    Refuse(Status),
     /// No answer comes, to this and what follows.
     Silence,
     /// The answer has one result too many.
@@ -156,6 +158,15 @@ async fn play(
             Act::Babble => Ok(published(&request, 1)),
             Act::StoreAndBreak => Err(Status::unavailable("the connection broke")),
             Act::End(status) => Err(status),
+            Act::Refuse(status) => {
+                stage.note(index, request);
+                _ = answers.send(Err(status)).await;
+                drop(answers);
+                while let Ok(Some(request)) = requests.message().await {
+                    stage.note(index, v1::PublishStreamRequest::decode(request.bytes).unwrap());
+                }
+                return;
+            }
             Act::Silence => {
                 stage.note(index, request);
                 return while requests.message().await.is_ok_and(|request| request.is_some()) {};

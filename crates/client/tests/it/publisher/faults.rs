@@ -116,6 +116,28 @@ async fn a_refusal_that_stays_is_given_up_and_the_message_is_not_stored() {
 }
 
 #[tokio::test]
+async fn where_every_message_is_refused_each_costs_one_request_and_takes_none_behind_it_along() {
+    const MESSAGES: usize = 500;
+    /// Requests of the first stream, before anything was refused.
+    const FIRST: usize = 64;
+    let refused = || {
+        let mut details = ErrorDetails::with_error_info("INVALID_FIELD", "fanfare", []);
+        details.add_bad_request_violation("messages[0].content_type", "is no good");
+        vec![Act::Refuse(Status::with_error_details(Code::InvalidArgument, "refused", details))]
+    };
+    let fake = Fake::start((0..MESSAGES).map(|_| refused())).await;
+    let publisher = fake.client().publisher("t").batch_messages(2).build();
+    let futures: Vec<_> = (0..MESSAGES).map(|_| publisher.publish("a")).collect();
+    for future in futures {
+        assert!(matches!(outcome(future).await, Err(PublishError::Refused(_))));
+    }
+    outcome(publisher.publish("b")).await.unwrap();
+    let requests: Vec<_> = fake.seen().iter().map(|seen| seen.requests.len()).collect();
+    assert!(requests[0] <= FIRST, "{requests:?}");
+    assert_eq!(requests[1..], [1; MESSAGES], "one more is of what is good");
+}
+
+#[tokio::test]
 async fn a_broker_that_does_not_answer_is_left_after_the_request_timeout() {
     let fake = Fake::start([vec![Act::Store, Act::Silence]]).await;
     let endpoint = format!("http://{}", fake.address);
@@ -144,6 +166,10 @@ async fn times_without_an_end_are_taken_as_such() {
         .unwrap();
     // Refused by a broker that has no topics, and not by a panic.
     within(client.topics().get("t")).await.unwrap_err();
+    let settler = client.settler("s");
+    within(settler.pull(1, Duration::MAX)).await.unwrap_err();
+    within(settler.nack(Vec::new(), Some(Duration::MAX))).await.unwrap_err();
+    within(settler.extend(Vec::new(), Some(Duration::MAX))).await.unwrap_err();
     let publisher = client.publisher("t").batch_delay(Duration::MAX);
     let publisher = publisher.retry(RetryPolicy::default().within(Duration::MAX)).build();
     let future = publisher.publish("a");

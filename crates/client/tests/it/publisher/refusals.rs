@@ -127,7 +127,7 @@ async fn an_empty_message_is_refused_and_says_why() {
 }
 
 #[tokio::test]
-async fn where_every_message_is_refused_each_says_so_soon() {
+async fn where_every_message_is_refused_each_says_so() {
     let setup = Setup::new().await;
     let publisher = setup.publisher().build();
     let futures: Vec<_> = (0..1_000).map(|_| publisher.publish(bad("a"))).collect();

@@ -7,7 +7,7 @@ use fanfare_client::{
         self, DeliveryBlock, DeliveryRange, LeaseOutcome, SettleResult, StoredMessage, StreamingPullRequest,
         StreamingPullResponse,
     },
-    subscriber::{AckError, ConsumeError, Delivery, MessageStream, Settled},
+    subscriber::{AckError, ConsumeError, Delivery, MessageStream, OnShutdown, Settled},
 };
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -198,6 +198,36 @@ async fn leases_that_are_due_together_are_extended_together() {
     assert_eq!(extension.ack_deadline, Some(prost_types::Duration { seconds: 20, nanos: 0 }));
     assert_eq!(extension.ack_ids, [1, 2, 3].map(|sequence| id(sequence, 'a')));
     drop(held);
+}
+
+#[tokio::test]
+async fn times_without_an_end_are_taken_as_such() {
+    let mut fake = Fake::start().await;
+    let ack_deadline = Some(prost_types::Duration { seconds: i64::MAX, nanos: 0 });
+    let settings = proto::SubscriptionSettings { ack_deadline, ..Default::default() };
+    fake.is_now(proto::Subscription { settings: Some(settings), ..subscription("1") });
+    let builder = fake.client.subscriber("s").lease(Duration::MAX).max_lease(Duration::MAX);
+    let builder = builder.on_shutdown(OnShutdown::Wait(Duration::MAX));
+    let mut messages = builder.messages();
+    let mut stream = fake.stream().await;
+    stream.request().await;
+    stream.answer(deliver([1, 2], 'a')).await;
+    let mut held = take(&mut messages, 2).await;
+    // By its number, and then, from the leases of what is held, by its ack ID.
+    let settled = held.remove(0).ack();
+    let request = stream.request().await;
+    stream.answer(confirm(&request, LeaseOutcome::Ok)).await;
+    soon(settled).await.unwrap();
+    stream.end(broken()).await;
+    let mut stream = fake.stream().await;
+    stream.request().await;
+    stream.answer(deliver([2, 3], 'b')).await;
+    let third = next(&mut messages).await;
+    let settled = held.remove(0).ack();
+    assert_eq!(stream.request().await.acks, [id(2, 'b')]);
+    drop((stream, third));
+    soon(messages.shutdown()).await;
+    soon(settled).await.unwrap();
 }
 
 #[tokio::test]
