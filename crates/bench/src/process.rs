@@ -58,10 +58,8 @@ impl Process {
         let pid = child.id().context("it has ended already")?;
         let mut process = Self { child, pid };
         if let Err(error) = process.listening(listens).await {
-            let said = fs::read_to_string(log).unwrap_or_default();
-            let tail: Vec<_> = said.lines().rev().take(20).collect();
-            let tail: Vec<_> = tail.into_iter().rev().collect();
-            bail!("{}: {error}\n{}", program.display(), tail.join("\n"));
+            let said = fs::read(log).unwrap_or_default();
+            bail!("{}: {error}\n{}", program.display(), tail(&said));
         }
         Ok(process)
     }
@@ -91,17 +89,7 @@ impl Process {
     /// # Errors
     /// It has ended.
     pub fn usage(&self) -> Result<Usage> {
-        let mut usage = Usage { flushes: flushes(&fs::read_to_string(DISKS)?, is_disk), ..Usage::default() };
-        for pid in family(self.pid) {
-            let read = |file| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-            usage.cpu_seconds += cpu_seconds(pid).unwrap_or_default();
-            usage.written_bytes += field(&read("io"), "write_bytes:").unwrap_or_default();
-            usage.peak_rss_bytes += field(&read("status"), "VmHWM:").unwrap_or_default() * 1_024;
-        }
-        if usage.cpu_seconds == 0.0 && fs::metadata(format!("/proc/{}", self.pid)).is_err() {
-            bail!("the server has ended");
-        }
-        Ok(usage)
+        usage(self.pid)
     }
 
     /// Asks it to stop (SIGTERM) and waits for it; kills it if it does not.
@@ -131,6 +119,37 @@ impl std::ops::Sub for Usage {
             peak_rss_bytes: self.peak_rss_bytes,
         }
     }
+}
+
+/// The end of a log.
+pub(crate) fn tail(said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said);
+    let lines: Vec<_> = said.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
+/// What a server and its children have used so far.
+///
+/// # Errors
+/// It has ended.
+pub(crate) fn usage(server: u32) -> Result<Usage> {
+    let mut usage = Usage { flushes: flushes(&fs::read_to_string(DISKS)?, is_disk), ..Usage::default() };
+    for pid in family(server) {
+        let read = |file| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        usage.cpu_seconds += cpu_seconds(pid).unwrap_or_default();
+        usage.written_bytes += field(&read("io"), "write_bytes:").unwrap_or_default();
+        usage.peak_rss_bytes += field(&read("status"), "VmHWM:").unwrap_or_default() * 1_024;
+    }
+    if usage.cpu_seconds == 0.0 && fs::metadata(format!("/proc/{server}")).is_err() {
+        bail!("the server has ended");
+    }
+    Ok(usage)
+}
+
+/// What a process holds now.
+pub(crate) fn rss_bytes(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    Ok(field(&status, "VmRSS:").context("it has ended")? * 1_024)
 }
 
 /// A loopback address that nobody listens on.
@@ -203,6 +222,12 @@ mod tests {
         for bad in ["", "42 (a", "42 (a) S 1 2 3", "42 (a) S 1 2 3 4 5 6 7 8 9 10 x y"] {
             assert_eq!(busy_seconds(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_process_holds_memory_and_one_that_is_not_there_is_an_error() {
+        assert!(rss_bytes(std::process::id()).unwrap() > 100_000);
+        assert!(rss_bytes(u32::MAX).is_err() && usage(u32::MAX).is_err());
     }
 
     #[test]

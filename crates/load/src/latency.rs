@@ -25,12 +25,6 @@ impl Latency {
         self.0.saturating_record(micros.max(1));
     }
 
-    /// Records so many equal ones.
-    pub fn record_many(&mut self, latency: Duration, count: usize) {
-        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        self.0.saturating_record_n(micros.max(1), count as u64);
-    }
-
     /// Takes in another's.
     pub fn add(&mut self, other: &Self) {
         // Both have the same bounds.

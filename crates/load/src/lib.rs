@@ -22,6 +22,7 @@ pub mod own;
 mod pace;
 mod progress;
 mod system;
+mod waiting;
 pub mod workload;
 
 pub use body::{Body, Clock, SMALLEST_BODY};
@@ -32,4 +33,5 @@ pub use outcome::{Correctness, Outcome, Percentiles};
 pub use own::FanfareUnary;
 pub use progress::{Expected, Progress, STALL};
 pub use system::{Caller, Publisher, Receipts, Subscriber, System, UnarySystem};
+pub use waiting::{Sent, Waiting, take_ready, waiting};
 pub use workload::Workload;

@@ -57,6 +57,20 @@ impl Correctness {
     pub fn is_perfect(&self) -> bool {
         *self == Self::default()
     }
+
+    /// What went wrong, in words; nothing if nothing did.
+    pub fn complaint(&self) -> Option<String> {
+        let Self { missing, duplicate, out_of_order, foreign } = *self;
+        let all = [
+            (missing, "missing"),
+            (duplicate, "came again"),
+            (out_of_order, "came out of order"),
+            (foreign, "came that were not published"),
+        ];
+        let wrong = all.into_iter().filter(|(count, _)| *count > 0);
+        let wrong: Vec<_> = wrong.map(|(count, what)| format!("{count} {what}")).collect();
+        (!wrong.is_empty()).then(|| wrong.join(", "))
+    }
 }
 
 impl std::ops::AddAssign for Correctness {
@@ -65,5 +79,23 @@ impl std::ops::AddAssign for Correctness {
         self.duplicate += other.duplicate;
         self.out_of_order += other.out_of_order;
         self.foreign += other.foreign;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_names_what_is_wrong_and_only_that() {
+        assert_eq!(Correctness::default().complaint(), None);
+        let wrong = Correctness { missing: 3, out_of_order: 1, ..Correctness::default() };
+        assert_eq!(wrong.complaint().as_deref(), Some("3 missing, 1 came out of order"));
+    }
+
+    #[test]
+    fn a_rate_is_by_the_second() {
+        let outcome = Outcome { published: 10, delivered: 40, seconds: 2.0, ..Outcome::default() };
+        assert_eq!((outcome.publishes_per_second(), outcome.deliveries_per_second()), (5.0, 20.0));
     }
 }
