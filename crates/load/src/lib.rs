@@ -29,7 +29,7 @@ pub use body::{Body, Clock, SMALLEST_BODY};
 pub use fanfare::Fanfare;
 pub use latency::Latency;
 pub use ledger::Ledger;
-pub use outcome::{Correctness, Outcome, Percentiles};
+pub use outcome::{Correctness, Outcome, Percentiles, thousands};
 pub use own::FanfareUnary;
 pub use progress::{Expected, Progress, STALL};
 pub use system::{Caller, Publisher, Receipts, Subscriber, System, UnarySystem};

@@ -29,6 +29,19 @@ impl Outcome {
     }
 }
 
+/// A whole number with commas, for people.
+pub fn thousands(number: f64) -> String {
+    let digits = format!("{:.0}", number.abs());
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if number < 0.0 { format!("-{text}") } else { text }
+}
+
 /// Latencies in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -91,6 +104,12 @@ mod tests {
         assert_eq!(Correctness::default().complaint(), None);
         let wrong = Correctness { missing: 3, out_of_order: 1, ..Correctness::default() };
         assert_eq!(wrong.complaint().as_deref(), Some("3 missing, 1 came out of order"));
+    }
+
+    #[test]
+    fn thousands_have_commas() {
+        let all = [0.4, 999.0, 1_000.0, 123_456.7, 1e9, -1_234.0].map(thousands);
+        assert_eq!(all, ["0", "999", "1,000", "123,457", "1,000,000,000", "-1,234"]);
     }
 
     #[test]
