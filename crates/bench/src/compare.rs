@@ -59,7 +59,7 @@ mod tests {
     use load::Correctness;
 
     use super::*;
-    use crate::{Metric, plan::plan};
+    use crate::{metric::Metric, plan::plan};
 
     const THREE: [Kind; 3] = [Kind::FanfareFsync, Kind::NatsFsync, Kind::RedisFsync];
 

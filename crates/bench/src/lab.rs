@@ -139,6 +139,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::metric::Metric;
 
     #[test]
     fn of_what_failed_the_last_20_lines_of_each_log_are_told_once() {
@@ -156,13 +157,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_fails_a_run_is_quoted() {
+    async fn a_server_that_does_not_start_is_quoted_once() {
         let data = tempfile::tempdir().unwrap();
         let none = Tools::find_from(&data.path().join("none"));
         let lab = Here { tools: &none, data: data.path() };
         let publish = Publish { messages: 1, bytes: 16, outstanding: 1 };
         let job = Job::Shared(Workload::Publish(publish));
-        assert!(lab.run(Kind::TonicStream, &job).await.is_err());
+        let error = lab.run(Kind::TonicStream, &job).await.unwrap_err().to_string();
+        assert!(error.contains("setpriv: ") && !error.contains("bare.log ends with"), "{error}");
         assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0, "its directory is gone");
     }
 
@@ -173,13 +175,13 @@ mod tests {
         let outcome = Outcome { published: 1, seconds: 1.0, ..Outcome::default() };
         let (_progress, begun) = Begun::of(pid);
         assert!(begun.measured(&job, &outcome).is_err(), "it has not begun");
+        // As if both had used less than nothing by then, which shows in what they used since.
         let (_progress, begun) = Begun::of(pid);
-        let before = Look::at(pid).unwrap();
-        *begun.look.lock() = Some(Ok(before));
-        let measured = begun.measured(&job, &outcome).unwrap();
-        let cpu = measured.figures[&crate::Metric::ClientCpu];
-        // A million times what this test took since, and not what the process has taken before.
-        assert!(cpu < 1e6, "{cpu}");
+        let server = Usage { cpu_seconds: -7_000.0, ..Usage::default() };
+        *begun.look.lock() = Some(Ok(Look { server, client_cpu_seconds: -5_000.0 }));
+        let figures = begun.measured(&job, &outcome).unwrap().figures;
+        assert!((7e9..8e9).contains(&figures[&Metric::ServerCpu]), "{figures:?}");
+        assert!((5e9..6e9).contains(&figures[&Metric::ClientCpu]), "{figures:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use load::{Correctness, Outcome, Percentiles, Workload};
 
-use crate::{Metric, plan::Job, process::Usage};
+use crate::{metric::Metric, plan::Job, process::Usage};
 
 /// What one run gave.
 #[derive(Debug, Clone, Default, PartialEq)]

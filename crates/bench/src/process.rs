@@ -26,7 +26,7 @@ const DISKS: &str = "/proc/diskstats";
 
 /// A running server and its children. Dropped, it is killed.
 #[derive(Debug)]
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     pid: u32,
 }
@@ -49,7 +49,7 @@ impl Process {
     ///
     /// # Errors
     /// It ended, or does not listen within a minute; with the end of its output.
-    pub async fn start(command: &mut Command, listens: SocketAddr, log: &Path) -> Result<Self> {
+    pub(crate) async fn start(command: &mut Command, listens: SocketAddr, log: &Path) -> Result<Self> {
         let output = fs::File::create(log)?;
         let errors = output.try_clone()?;
         let program = command.as_std().get_program().to_owned();
@@ -80,7 +80,7 @@ impl Process {
     }
 
     /// Its process, of which the others are children.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
 
@@ -88,12 +88,12 @@ impl Process {
     ///
     /// # Errors
     /// It has ended.
-    pub fn usage(&self) -> Result<Usage> {
+    pub(crate) fn usage(&self) -> Result<Usage> {
         usage(self.pid)
     }
 
     /// Asks it to stop (SIGTERM) and waits for it; kills it if it does not.
-    pub async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(mut self) -> Result<()> {
         Command::new("kill").arg(self.pid.to_string()).status().await?;
         if timeout(STOPS_WITHIN, self.child.wait()).await.is_err() {
             self.child.kill().await?;
@@ -102,7 +102,7 @@ impl Process {
     }
 
     /// Kills it, as a crash would (SIGKILL).
-    pub async fn kill(mut self) -> Result<()> {
+    pub(crate) async fn kill(mut self) -> Result<()> {
         Ok(self.child.kill().await?)
     }
 }
@@ -156,7 +156,7 @@ pub(crate) fn rss_bytes(pid: u32) -> Result<u64> {
 ///
 /// # Errors
 /// There is none.
-pub fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

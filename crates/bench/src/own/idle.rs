@@ -4,7 +4,7 @@ use anyhow::Result;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::Server;
-use crate::{Metric, measure::Measured, process::rss_bytes, systems::Tools};
+use crate::{measure::Measured, metric::Metric, process::rss_bytes, systems::Tools};
 
 /// W7: subscriptions that do nothing, what memory they take, and how long a start with them takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

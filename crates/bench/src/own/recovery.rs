@@ -4,7 +4,7 @@ use anyhow::Result;
 use load::{Fanfare, workload::Backlog};
 
 use super::Server;
-use crate::{Metric, measure::Measured, systems::Tools};
+use crate::{measure::Measured, metric::Metric, systems::Tools};
 
 /// W8: how long a broker that was killed takes until it is ready, by the size of its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
