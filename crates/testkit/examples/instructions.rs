@@ -116,8 +116,9 @@ async fn of_the_whole(messages: u64) -> Result<()> {
     let serving = tokio::spawn(serving);
     let system = Fanfare::new(vec![Client::connect(format!("http://{address}"))?]);
     let fan_out = FanOut { messages, bytes: BYTES, outstanding: 1_000, subscriptions: SUBSCRIPTIONS };
+    let workload = Workload::FanOut(fan_out);
     let outcome = tokio::select! {
-        outcome = Workload::FanOut(fan_out).run(&system, "t") => outcome?,
+        outcome = workload.run(&system, "t") => outcome?,
         ended = serving => bail!("the server ended: {:?}", ended.map(|served| served.map(|_| ()))),
     };
     ensure!(outcome.correctness.is_perfect(), "{:?}", outcome.correctness);
