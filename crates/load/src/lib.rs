@@ -27,8 +27,8 @@ pub mod workload;
 
 pub use body::{Body, Clock, SMALLEST_BODY};
 pub use fanfare::Fanfare;
-pub use latency::Latency;
-pub use ledger::Ledger;
+pub(crate) use latency::Latency;
+pub(crate) use ledger::Ledger;
 pub use outcome::{Correctness, Outcome, Percentiles, thousands};
 pub use own::FanfareUnary;
 pub use progress::{Expected, Progress, STALL};
