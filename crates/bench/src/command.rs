@@ -1,10 +1,10 @@
 //! The command line.
 
 use std::{
-    fs,
+    env, fs,
     io::{self, Write as _},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::SystemTime,
 };
@@ -13,8 +13,11 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    Machine, Metric, compare,
+    built::{Profile, commit},
+    compare,
     lab::Here,
+    machine::Machine,
+    metric::Metric,
     plan::{Planned, plan},
     report,
     results::{Class, Results, Run, System},
@@ -57,9 +60,10 @@ struct Compare {
     /// Small sizes, to see that everything works: the figures say nothing
     #[arg(long)]
     quick: bool,
-    /// Where results.json, report.md and the charts go
-    #[arg(long, value_name = "DIR", default_value = "target/bench/results")]
-    out: PathBuf,
+    /// Where results.json, report.md and the charts go [default: target/bench/results; target/bench/quick with --quick, and target/bench/partial
+    /// with --workload or --system, so that what is not the full result does not replace it]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Where servers keep their data, below a directory of their own each: on the disk that is to be measured
     #[arg(long, value_name = "DIR", default_value = "target/bench/data")]
     data: PathBuf,
@@ -101,6 +105,9 @@ impl Report {
         let results = report::read(&self.directory)?;
         report::write(&results, &self.directory)?;
         if let Some(page) = &self.page {
+            if results.quick {
+                bail!("this is a quick run, whose figures say nothing: it is not put on a page");
+            }
             report::write_page(&results, page)?;
         }
         Ok(ExitCode::SUCCESS)
@@ -117,15 +124,20 @@ impl Compare {
         let mut results = self.begin(&plan, &tools).await?;
         tokio::select! {
             done = self.measure(&plan, &tools, &mut results) => done?,
-            _ = tokio::signal::ctrl_c() => bail!("interrupted; what is complete is in {}", self.out.display()),
+            _ = tokio::signal::ctrl_c() => bail!("interrupted; what is complete is in {}", self.out().display()),
         }
         let failed = results.failures().count();
-        say(&format!("{failed} runs failed; the report is {}", self.out.join("report.md").display()));
+        say(&format!("{failed} runs failed; the report is {}", self.out().join("report.md").display()));
         Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     /// All that can be known before the first run. Programs that are missing are found here, not after half an hour.
     async fn begin(&self, plan: &[Planned], tools: &Tools) -> Result<Results> {
+        // Without a broker there is no profile of it; where one takes part, that it is missing is told below.
+        let broker = tools.server(Kind::FanfareFsync).map_or(Profile::Unknown, Profile::of);
+        if let Some(unfit) = unfit(self.quick, broker, cfg!(debug_assertions)) {
+            bail!("{unfit}");
+        }
         fs::create_dir_all(&self.data).context("no directory for the data")?;
         let machine = Machine::here(&self.data);
         if machine.is_in_memory() {
@@ -138,8 +150,10 @@ impl Compare {
             tools.server(kind)?;
             systems.push(system(kind, tools.version(kind).await?));
         }
-        let command = self.command();
-        Ok(Results { command, finished: now(), quick: self.quick, machine, systems, cases: Vec::new() })
+        let (command, commit) =
+            (self.command(env::var_os("FANFARE_BIN").is_some()), commit(Path::new(".")).await);
+        let (quick, finished, cases) = (self.quick, now(), Vec::new());
+        Ok(Results { command, commit, broker, finished, quick, machine, systems, cases })
     }
 
     /// Writes what there is after each case: an interruption loses one.
@@ -150,23 +164,49 @@ impl Compare {
             let case = compare::case(planned, self.rounds(), &lab, |run| say(&line(run))).await;
             results.cases.push(case);
             results.finished = now();
-            report::write(results, &self.out)?;
+            report::write(results, self.out())?;
         }
         Ok(())
+    }
+
+    fn out(&self) -> &Path {
+        let by_default = match (self.quick, self.workload.is_empty() && self.system.is_empty()) {
+            (true, _) => "target/bench/quick",
+            (false, false) => "target/bench/partial",
+            (false, true) => "target/bench/results",
+        };
+        self.out.as_deref().unwrap_or(Path::new(by_default))
     }
 
     fn rounds(&self) -> u32 {
         self.rounds.unwrap_or(if self.quick { 1 } else { 3 })
     }
 
-    /// What was typed, without the directories: they say nothing about what was measured.
-    fn command(&self) -> String {
-        let mut words = vec!["cargo run --release -p fanfare-bench -- compare".to_owned()];
+    /// What does the same again: the broker is built, or another one is named, and then what was typed, without the directories, which say nothing
+    /// about what was measured.
+    fn command(&self, is_named: bool) -> String {
+        let build = if is_named { "FANFARE_BIN=..." } else { "cargo build --release -p server &&" };
+        let mut words = vec![format!("{build} cargo run --release -p fanfare-bench -- compare")];
         words.extend(self.workload.iter().map(|name| format!("--workload {name}")));
         words.extend(self.system.iter().map(|kind| format!("--system {kind}")));
         words.extend(self.rounds.map(|rounds| format!("--rounds {rounds}")));
         words.extend(self.quick.then(|| "--quick".to_owned()));
         words.join(" ")
+    }
+}
+
+/// Why figures would say nothing about speed; nothing if they are not meant to.
+fn unfit(quick: bool, broker: Profile, is_debug: bool) -> Option<&'static str> {
+    if quick {
+        None
+    } else if is_debug {
+        Some("this is a debug build: `cargo run --release -p fanfare-bench`, or --quick")
+    } else if broker == Profile::Debug {
+        Some(
+            "the broker is a debug build: `cargo build --release -p server`, another FANFARE_BIN, or --quick",
+        )
+    } else {
+        None
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use tokio::time::timeout;
 
 use crate::{
-    measure::{Measured, complaint},
+    measure::Measured,
     plan::{Job, Planned},
     results::{Case, Run},
     systems::Kind,
@@ -39,7 +39,7 @@ pub(crate) async fn case(planned: &Planned, rounds: u32, lab: &impl Lab, mut not
 fn judged(round: u32, kind: Kind, result: Result<Measured>) -> Run {
     let (measured, failure) = match result {
         Ok(measured) => {
-            let failure = complaint(measured.correctness);
+            let failure = measured.correctness.complaint();
             (measured, failure)
         }
         Err(error) => (Measured::default(), Some(format!("{error:#}"))),
@@ -59,7 +59,7 @@ mod tests {
     use load::Correctness;
 
     use super::*;
-    use crate::{Metric, plan::plan};
+    use crate::{metric::Metric, plan::plan};
 
     const THREE: [Kind; 3] = [Kind::FanfareFsync, Kind::NatsFsync, Kind::RedisFsync];
 

@@ -1,29 +1,29 @@
 //! The goals as data: which figure of which case, against what. A verdict is computed from a run, never written down.
 
 use crate::{
-    Metric,
+    metric::Metric,
     results::{Case, Class, Results},
     stats::Spread,
 };
 
 /// What Fanfare (with fsync) is to reach.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Goal {
+pub(crate) struct Goal {
     /// What it is about.
-    pub what: &'static str,
+    pub(crate) what: &'static str,
     /// The case in which it is measured.
-    pub case: &'static str,
+    pub(crate) case: &'static str,
     /// The figure.
-    pub metric: Metric,
+    pub(crate) metric: Metric,
     /// At least so much, where more is better; else at most.
-    pub bound: f64,
+    pub(crate) bound: f64,
     /// What the bound is a multiple of.
-    pub of: Of,
+    pub(crate) of: Of,
 }
 
 /// What a figure is measured against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Of {
+pub(crate) enum Of {
     /// Nothing: the bound is in the figure's own unit.
     Itself,
     /// The same figure of this system.
@@ -38,18 +38,18 @@ pub enum Of {
 
 /// How it stands with a goal.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Judged {
+pub(crate) struct Judged {
     /// Which.
-    pub goal: Goal,
+    pub(crate) goal: Goal,
     /// What was measured, in the unit of the bound; none if it was not, or no run counts.
-    pub measured: Option<Spread>,
+    pub(crate) measured: Option<Spread>,
     /// What it was measured against, where that depends on the run.
-    pub against: Option<String>,
+    pub(crate) against: Option<String>,
 }
 
 /// Whether a goal is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The median is within the bound.
     Met,
     /// It is not.
@@ -61,7 +61,7 @@ pub enum Verdict {
 const REDIS: Of = Of::System("redis-fsync");
 
 /// All of them.
-pub const GOALS: [Goal; 15] = [
+pub(crate) const GOALS: [Goal; 15] = [
     goal("publish, 1 KiB", "W1/1024", Metric::Throughput, 5.0, REDIS),
     goal("fan-out to 1", "W2/1", Metric::Throughput, 5.0, REDIS),
     goal("fan-out to 4", "W2/4", Metric::Throughput, 5.0, REDIS),
@@ -91,7 +91,7 @@ const fn goal(what: &'static str, case: &'static str, metric: Metric, bound: f64
 
 impl Goal {
     /// The goal in words.
-    pub fn stated(&self) -> String {
+    pub(crate) fn stated(&self) -> String {
         let least = if self.metric.more_is_better() { "at least" } else { "at most" };
         let bound = self.bound;
         match self.of {
@@ -104,8 +104,9 @@ impl Goal {
     }
 
     /// Looks at what was measured.
-    pub fn judge(self, results: &Results) -> Judged {
-        let found = results.case(self.case).zip(results.fanfare());
+    pub(crate) fn judge(self, results: &Results) -> Judged {
+        // The sizes of a quick run are so small that its figures say nothing.
+        let found = results.case(self.case).zip(results.fanfare()).filter(|_| !results.quick);
         let (measured, against) = match found {
             Some((case, fanfare)) => self.measure(results, case, fanfare),
             None => (None, None),
@@ -134,7 +135,7 @@ impl Goal {
 
 impl Judged {
     /// By the median.
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         match self.measured {
             None => Verdict::NotMeasured,
             Some(Spread { median, .. }) => {

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod built;
 mod command;
 mod compare;
 mod goals;
@@ -15,16 +16,12 @@ mod measure;
 mod metric;
 mod own;
 mod plan;
-pub mod process;
-pub mod report;
-pub mod results;
+mod process;
+mod report;
+mod results;
 #[cfg(test)]
 mod sample;
 mod stats;
 pub mod systems;
 
 pub use command::Cli;
-pub use goals::{GOALS, Goal, Judged, Of, Verdict};
-pub use machine::Machine;
-pub use metric::Metric;
-pub use stats::Spread;

@@ -6,22 +6,22 @@ use serde::{Deserialize, Serialize};
 
 /// Where a comparison was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Machine {
+pub(crate) struct Machine {
     /// As the processor calls itself.
-    pub cpu: String,
+    pub(crate) cpu: String,
     /// Threads that run at the same time.
-    pub cores: usize,
+    pub(crate) cores: usize,
     /// Whole mebibytes.
-    pub memory_mib: u64,
+    pub(crate) memory_mib: u64,
     /// Its release.
-    pub kernel: String,
+    pub(crate) kernel: String,
     /// Below the servers' data.
-    pub file_system: String,
+    pub(crate) file_system: String,
 }
 
 impl Machine {
     /// This one; servers keep their data below `data`. What cannot be found out is called unknown.
-    pub fn here(data: &Path) -> Self {
+    pub(crate) fn here(data: &Path) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
         Self {
@@ -34,7 +34,7 @@ impl Machine {
     }
 
     /// Whether what is "written to disk" here is in memory only, so that an fsync costs nothing.
-    pub fn is_in_memory(&self) -> bool {
+    pub(crate) fn is_in_memory(&self) -> bool {
         matches!(self.file_system.as_str(), "tmpfs" | "ramfs")
     }
 }

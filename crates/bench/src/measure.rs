@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use load::{Correctness, Outcome, Percentiles, Workload};
 
-use crate::{Metric, plan::Job, process::Usage};
+use crate::{metric::Metric, plan::Job, process::Usage};
 
 /// What one run gave.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,19 +21,16 @@ const MIB: f64 = 1_048_576.0;
 
 impl Measured {
     /// Of a run during which the server and the load program used this. What would mislead is left out: the throughput of what is sent at a fixed
-    /// rate, and what a drain cost, because publishing the backlog is in it.
+    /// rate.
     pub(crate) fn of(job: &Job, outcome: &Outcome, server: Usage, client_cpu_seconds: f64) -> Self {
         let mut figures = BTreeMap::new();
         let fixed = matches!(job, Job::Many(_) | Job::Shared(Workload::Steady(_) | Workload::ManyTopics(_)));
-        let drain = matches!(job, Job::Shared(Workload::Drain(_)));
         let counted = if outcome.delivered > 0 { outcome.delivered } else { outcome.published } as f64;
         if !fixed {
             figures.insert(Metric::Throughput, counted / outcome.seconds);
         }
-        if !drain {
-            figures.insert(Metric::ServerCpu, server.cpu_seconds * 1e6 / counted);
-            figures.insert(Metric::ClientCpu, client_cpu_seconds * 1e6 / counted);
-        }
+        figures.insert(Metric::ServerCpu, server.cpu_seconds * 1e6 / counted);
+        figures.insert(Metric::ClientCpu, client_cpu_seconds * 1e6 / counted);
         latencies(&mut figures, job, outcome);
         figures.insert(Metric::PeakRss, server.peak_rss_bytes as f64 / MIB);
         let published = outcome.published as f64;
@@ -56,23 +53,6 @@ fn latencies(figures: &mut BTreeMap<Metric, f64>, job: &Job, outcome: &Outcome) 
     if !matches!(job, Job::Shared(Workload::FanOut(_) | Workload::Drain(_))) {
         put(outcome.delivery_latency, [Metric::DeliveryP50, Metric::DeliveryP99, Metric::DeliveryP999]);
     }
-}
-
-/// What is wrong, in words; nothing if all is right.
-pub(crate) fn complaint(found: Correctness) -> Option<String> {
-    let Correctness { missing, duplicate, out_of_order, foreign } = found;
-    let all = [
-        (missing, "missing"),
-        (duplicate, "duplicate"),
-        (out_of_order, "out of order"),
-        (foreign, "foreign"),
-    ];
-    let wrong: Vec<_> = all
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-    (!wrong.is_empty()).then(|| wrong.join(", "))
 }
 
 #[cfg(test)]
@@ -127,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_rate_has_no_throughput_and_a_drain_no_cost() {
+    fn a_fixed_rate_has_no_throughput_and_a_drain_has_the_cost_of_what_it_delivered() {
         let steady = Steady { rate: 1, seconds: 1, warm_up_seconds: 0, bytes: 16, subscriptions: 4 };
         let steady = Measured::of(&Job::Shared(Workload::Steady(steady)), &outcome(), used(), 0.04);
         assert!(!steady.figures.contains_key(&Metric::Throughput));
         assert_eq!(steady.figures[&Metric::DeliveryP99], 2.0);
         let drain = Drain { messages: 1_000, bytes: 16, outstanding: 10 };
         let drain = Measured::of(&Job::Shared(Workload::Drain(drain)), &outcome(), used(), 0.04);
-        assert!(!drain.figures.contains_key(&Metric::ServerCpu));
+        assert_eq!(drain.figures[&Metric::ServerCpu], 5.0);
         assert_eq!(drain.figures[&Metric::Throughput], 2_000.0);
     }
 
@@ -142,12 +122,5 @@ mod tests {
     fn a_run_of_nothing_has_no_figure_that_is_not_a_number() {
         let measured = Measured::of(&fan_out(), &Outcome::default(), used(), 0.0);
         assert!(measured.figures.values().all(|value| value.is_finite()), "{measured:?}");
-    }
-
-    #[test]
-    fn a_complaint_names_what_is_wrong_and_only_that() {
-        assert_eq!(complaint(Correctness::default()), None);
-        let wrong = Correctness { missing: 3, out_of_order: 1, ..Correctness::default() };
-        assert_eq!(complaint(wrong).as_deref(), Some("3 missing, 1 out of order"));
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A figure of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Metric {
+pub(crate) enum Metric {
     /// Publishes that were acknowledged, or deliveries that were settled, a second.
     Throughput,
     /// From handing a message over (or from when it was due) until its acknowledgement.
@@ -40,7 +40,7 @@ pub enum Metric {
 
 impl Metric {
     /// All, in the order of the tables.
-    pub const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Throughput,
         Self::ServerCpu,
         Self::ClientCpu,
@@ -59,7 +59,7 @@ impl Metric {
     ];
 
     /// Its name with its unit, as the head of a column.
-    pub fn heading(self) -> &'static str {
+    pub(crate) fn heading(self) -> &'static str {
         match self {
             Self::Throughput => "messages/s",
             Self::PublishP50 => "publish p50, ms",
@@ -79,14 +79,8 @@ impl Metric {
         }
     }
 
-    /// Whether it is a time that one message takes.
-    pub fn is_latency(self) -> bool {
-        use Metric::{DeliveryP50, DeliveryP99, DeliveryP999, PublishP50, PublishP99, PublishP999};
-        matches!(self, PublishP50 | PublishP99 | PublishP999 | DeliveryP50 | DeliveryP99 | DeliveryP999)
-    }
-
     /// Of two figures, whether the larger is the better.
-    pub fn more_is_better(self) -> bool {
+    pub(crate) fn more_is_better(self) -> bool {
         self == Self::Throughput
     }
 }

@@ -26,7 +26,7 @@ const DISKS: &str = "/proc/diskstats";
 
 /// A running server and its children. Dropped, it is killed.
 #[derive(Debug)]
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     pid: u32,
 }
@@ -49,7 +49,7 @@ impl Process {
     ///
     /// # Errors
     /// It ended, or does not listen within a minute; with the end of its output.
-    pub async fn start(command: &mut Command, listens: SocketAddr, log: &Path) -> Result<Self> {
+    pub(crate) async fn start(command: &mut Command, listens: SocketAddr, log: &Path) -> Result<Self> {
         let output = fs::File::create(log)?;
         let errors = output.try_clone()?;
         let program = command.as_std().get_program().to_owned();
@@ -58,10 +58,8 @@ impl Process {
         let pid = child.id().context("it has ended already")?;
         let mut process = Self { child, pid };
         if let Err(error) = process.listening(listens).await {
-            let said = fs::read_to_string(log).unwrap_or_default();
-            let tail: Vec<_> = said.lines().rev().take(20).collect();
-            let tail: Vec<_> = tail.into_iter().rev().collect();
-            bail!("{}: {error}\n{}", program.display(), tail.join("\n"));
+            let said = fs::read(log).unwrap_or_default();
+            bail!("{}: {error}\n{}", program.display(), tail(&said));
         }
         Ok(process)
     }
@@ -82,7 +80,7 @@ impl Process {
     }
 
     /// Its process, of which the others are children.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
 
@@ -90,22 +88,12 @@ impl Process {
     ///
     /// # Errors
     /// It has ended.
-    pub fn usage(&self) -> Result<Usage> {
-        let mut usage = Usage { flushes: flushes(&fs::read_to_string(DISKS)?, is_disk), ..Usage::default() };
-        for pid in family(self.pid) {
-            let read = |file| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-            usage.cpu_seconds += cpu_seconds(pid).unwrap_or_default();
-            usage.written_bytes += field(&read("io"), "write_bytes:").unwrap_or_default();
-            usage.peak_rss_bytes += field(&read("status"), "VmHWM:").unwrap_or_default() * 1_024;
-        }
-        if usage.cpu_seconds == 0.0 && fs::metadata(format!("/proc/{}", self.pid)).is_err() {
-            bail!("the server has ended");
-        }
-        Ok(usage)
+    pub(crate) fn usage(&self) -> Result<Usage> {
+        usage(self.pid)
     }
 
     /// Asks it to stop (SIGTERM) and waits for it; kills it if it does not.
-    pub async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(mut self) -> Result<()> {
         Command::new("kill").arg(self.pid.to_string()).status().await?;
         if timeout(STOPS_WITHIN, self.child.wait()).await.is_err() {
             self.child.kill().await?;
@@ -114,7 +102,7 @@ impl Process {
     }
 
     /// Kills it, as a crash would (SIGKILL).
-    pub async fn kill(mut self) -> Result<()> {
+    pub(crate) async fn kill(mut self) -> Result<()> {
         Ok(self.child.kill().await?)
     }
 }
@@ -133,11 +121,42 @@ impl std::ops::Sub for Usage {
     }
 }
 
+/// The end of a log.
+pub(crate) fn tail(said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said);
+    let lines: Vec<_> = said.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
+/// What a server and its children have used so far.
+///
+/// # Errors
+/// It has ended.
+pub(crate) fn usage(server: u32) -> Result<Usage> {
+    let mut usage = Usage { flushes: flushes(&fs::read_to_string(DISKS)?, is_disk), ..Usage::default() };
+    for pid in family(server) {
+        let read = |file| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        usage.cpu_seconds += cpu_seconds(pid).unwrap_or_default();
+        usage.written_bytes += field(&read("io"), "write_bytes:").unwrap_or_default();
+        usage.peak_rss_bytes += field(&read("status"), "VmHWM:").unwrap_or_default() * 1_024;
+    }
+    if usage.cpu_seconds == 0.0 && fs::metadata(format!("/proc/{server}")).is_err() {
+        bail!("the server has ended");
+    }
+    Ok(usage)
+}
+
+/// What a process holds now.
+pub(crate) fn rss_bytes(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    Ok(field(&status, "VmRSS:").context("it has ended")? * 1_024)
+}
+
 /// A loopback address that nobody listens on.
 ///
 /// # Errors
 /// There is none.
-pub fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
@@ -203,6 +222,12 @@ mod tests {
         for bad in ["", "42 (a", "42 (a) S 1 2 3", "42 (a) S 1 2 3 4 5 6 7 8 9 10 x y"] {
             assert_eq!(busy_seconds(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_process_holds_memory_and_one_that_is_not_there_is_an_error() {
+        assert!(rss_bytes(std::process::id()).unwrap() > 100_000);
+        assert!(rss_bytes(u32::MAX).is_err() && usage(u32::MAX).is_err());
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use load::Correctness;
 
 use crate::{
-    Machine, Metric,
+    built::Profile,
+    machine::Machine,
+    metric::Metric,
     results::{Case, Class, Results, Run, System},
 };
 
@@ -48,6 +50,8 @@ pub(crate) fn results(cases: Vec<Case>) -> Results {
     ];
     Results {
         command: "cargo run --release -p fanfare-bench -- compare".to_owned(),
+        commit: Some("0123abc".to_owned()),
+        broker: Profile::Release,
         finished: "2026-01-02T03:04:05Z".to_owned(),
         quick: false,
         machine: Machine {

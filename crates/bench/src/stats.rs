@@ -2,18 +2,18 @@
 
 /// A few values of the same figure, as a report shows them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Spread {
+pub(crate) struct Spread {
     /// The middle one; of an even number, the mean of the two in the middle.
-    pub median: f64,
+    pub(crate) median: f64,
     /// The least.
-    pub min: f64,
+    pub(crate) min: f64,
     /// The greatest.
-    pub max: f64,
+    pub(crate) max: f64,
 }
 
 impl Spread {
     /// Of these values; none if there are none, or one is not a number.
-    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = values.into_iter().collect();
         if sorted.iter().any(|value| !value.is_finite()) {
             return None;
@@ -28,7 +28,7 @@ impl Spread {
 
     /// Of the ratios of two figures of the same round: what disturbed the machine in a round disturbed both. A round in which one is missing, or
     /// the lower one is zero, does not count.
-    pub fn of_ratios(upper: &[(u32, f64)], lower: &[(u32, f64)]) -> Option<Self> {
+    pub(crate) fn of_ratios(upper: &[(u32, f64)], lower: &[(u32, f64)]) -> Option<Self> {
         let of = |round: u32| lower.iter().find(|(other, _)| *other == round).map(|(_, value)| *value);
         let ratios =
             upper.iter().filter_map(|(round, value)| Some(value / of(*round).filter(|l| *l != 0.0)?));

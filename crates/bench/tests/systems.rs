@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use fanfare_bench::systems::{Kind, Tools, configuration, start};
 use load::{
@@ -25,17 +25,24 @@ async fn is_right(kind: Kind) {
     assert!(tools.version(kind).await.unwrap().chars().any(|letter| letter.is_ascii_digit()));
     let running = start(kind, &tools, dir.path()).await.unwrap();
     let pid = running.pid();
-    let outcome = running.run(&fan_out(200), "fan-out").await.unwrap();
+    let outcome = running.run(&fan_out(200), "fan-out", &Arc::default()).await.unwrap();
     assert_eq!((outcome.published, outcome.delivered), (200, 400));
     assert!(outcome.correctness.is_perfect(), "{:?}", outcome.correctness);
     let publish = Workload::Publish(Publish { messages: 200, bytes: 256, outstanding: 100 });
-    assert_eq!(running.run(&publish, "publish").await.unwrap().published, 200);
+    assert_eq!(running.run(&publish, "publish", &Arc::default()).await.unwrap().published, 200);
     let drain = Workload::Drain(Drain { messages: 200, bytes: 256, outstanding: 100 });
     if kind.can(&drain) {
-        let drained = running.run(&drain, "drain").await.unwrap();
+        let drained = running.run(&drain, "drain", &Arc::default()).await.unwrap();
         assert!(drained.correctness.is_perfect(), "{:?}", drained.correctness);
     } else {
-        assert!(running.run(&drain, "drain").await.unwrap_err().to_string().contains("cannot do"));
+        assert!(
+            running
+                .run(&drain, "drain", &Arc::default())
+                .await
+                .unwrap_err()
+                .to_string()
+                .contains("cannot do")
+        );
     }
     let usage = running.usage().unwrap();
     assert!(usage.peak_rss_bytes > 1 << 20, "{usage:?}");
@@ -89,13 +96,13 @@ async fn only_what_has_a_unary_call_makes_one() {
     for kind in [Kind::FanfareFsync, Kind::TonicUnary, Kind::TonicStream] {
         let dir = tempfile::tempdir().unwrap();
         let running = start(kind, &tools(), dir.path()).await.unwrap();
-        let outcome = running.run_unary(&unary, "unary").await;
+        let outcome = running.run_unary(&unary, "unary", &Arc::default()).await;
         if kind.can_unary() {
             assert_eq!(outcome.unwrap().published, 50);
         } else {
             assert!(outcome.unwrap_err().to_string().contains("cannot do"));
         }
-        assert_eq!(running.run(&fan_out(1), "one").await.is_ok(), kind.can(&fan_out(1)));
+        assert_eq!(running.run(&fan_out(1), "one", &Arc::default()).await.is_ok(), kind.can(&fan_out(1)));
         running.stop().await.unwrap();
     }
 }

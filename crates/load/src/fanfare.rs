@@ -2,20 +2,17 @@
 
 use std::{collections::VecDeque, future::IntoFuture as _};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use bytes::Bytes;
 use fanfare_client::{
     Client, Message,
-    publisher::{self, PublishFuture},
-    subscriber::{AckHandle, ConsumeError, Delivery, MessageStream, Settled},
+    publisher::{self, PublishError, PublishFuture, Published},
+    subscriber::{AckHandle, MessageStream, Settled},
 };
-use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
-use tokio::sync::mpsc;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::Map, stream};
 
-use crate::{Publisher, Receipts, Subscriber, System};
+use crate::{Publisher, Sent, Subscriber, System, Waiting, take_ready, waiting};
 
-/// Messages taken from a stream before they are settled.
-const TOGETHER: usize = 512;
 /// Publishes that the client crate may hold; the workloads keep to fewer.
 const OUTSTANDING: usize = 10_000;
 
@@ -68,7 +65,7 @@ impl Fanfare {
 
 impl System for Fanfare {
     type Publisher = Sender;
-    type Receipts = Acknowledgements;
+    type Receipts = Waiting<Acknowledged>;
     type Subscriber = Consumer;
 
     async fn create(&self, topic: &str, subscriptions: &[String]) -> Result<()> {
@@ -83,11 +80,11 @@ impl System for Fanfare {
         Ok(())
     }
 
-    async fn publisher(&self, topic: &str) -> Result<(Sender, Acknowledgements)> {
+    async fn publisher(&self, topic: &str) -> Result<(Sender, Waiting<Acknowledged>)> {
         let publisher = self.client(topic).publisher(self.topic(topic));
         let publisher = publisher.max_outstanding_messages(OUTSTANDING).build();
-        let (futures, published) = mpsc::unbounded_channel();
-        Ok((Sender { publisher, futures }, Acknowledgements { published }))
+        let (sent, waiting) = waiting();
+        Ok((Sender { publisher, sent }, waiting))
     }
 
     async fn subscriber(&self, _topic: &str, subscription: &str) -> Result<Consumer> {
@@ -97,38 +94,31 @@ impl System for Fanfare {
     }
 }
 
+/// What becomes of one message.
+type Acknowledged = Map<PublishFuture, fn(Result<Published, PublishError>) -> Result<usize>>;
+
+fn one(result: Result<Published, PublishError>) -> Result<usize> {
+    result?;
+    Ok(1)
+}
+
 /// A publisher, and where its futures go.
 #[derive(Debug)]
 pub struct Sender {
     publisher: publisher::Publisher,
-    futures: mpsc::UnboundedSender<PublishFuture>,
+    sent: Sent<Acknowledged>,
 }
 
 impl Publisher for Sender {
     async fn send(&mut self, body: Bytes) -> Result<()> {
         let future = self.publisher.enqueue(Message::new(body)).await?;
-        // Whoever drops the receipts does not want to know.
-        _ = self.futures.send(future);
+        self.sent.push(future.map(one as fn(_) -> _));
         Ok(())
     }
 
     async fn flush(&mut self) -> Result<()> {
         // A batch goes out by itself, at the latest after a millisecond.
         Ok(())
-    }
-}
-
-/// Futures of what was published, in their order.
-#[derive(Debug)]
-pub struct Acknowledgements {
-    published: mpsc::UnboundedReceiver<PublishFuture>,
-}
-
-impl Receipts for Acknowledgements {
-    async fn next(&mut self) -> Result<usize> {
-        let first = self.published.recv().await.context("the publisher is gone")?;
-        first.await?;
-        Ok(1)
     }
 }
 
@@ -141,17 +131,6 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    fn take(
-        &mut self,
-        delivery: Option<Result<Delivery, ConsumeError>>,
-        into: &mut Vec<Bytes>,
-    ) -> Result<()> {
-        let (message, handle) = delivery.context("the stream has ended")??.into_parts();
-        into.push(message.data().clone());
-        self.handles.push(handle);
-        Ok(())
-    }
-
     /// Looks at the confirmations that have come.
     fn confirmed(&mut self) -> Result<()> {
         while let Some(result) = self.settled.front_mut().and_then(|settled| settled.now_or_never()) {
@@ -164,14 +143,13 @@ impl Consumer {
 
 impl Subscriber for Consumer {
     async fn receive(&mut self, into: &mut Vec<Bytes>) -> Result<()> {
-        let first = self.messages.next().await;
-        self.take(first, into)?;
-        while self.handles.len() < TOGETHER
-            && let Some(delivery) = self.messages.next().now_or_never()
-        {
-            self.take(delivery, into)?;
-        }
-        Ok(())
+        take_ready(&mut self.messages, |delivery| {
+            let (message, handle) = delivery?.into_parts();
+            into.push(message.data().clone());
+            self.handles.push(handle);
+            Ok(())
+        })
+        .await
     }
 
     async fn settle(&mut self) -> Result<()> {

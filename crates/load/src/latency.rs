@@ -6,7 +6,7 @@ use crate::Percentiles;
 
 /// Latencies from 1 µs to 60 s, at three digits. Longer counts as 60 s.
 #[derive(Debug, Clone)]
-pub struct Latency(Histogram<u64>);
+pub(crate) struct Latency(Histogram<u64>);
 
 /// The longest that is told apart.
 const LONGEST_US: u64 = 60_000_000;
@@ -20,25 +20,19 @@ impl Default for Latency {
 
 impl Latency {
     /// Records one.
-    pub fn record(&mut self, latency: Duration) {
+    pub(crate) fn record(&mut self, latency: Duration) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.0.saturating_record(micros.max(1));
     }
 
-    /// Records so many equal ones.
-    pub fn record_many(&mut self, latency: Duration, count: usize) {
-        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        self.0.saturating_record_n(micros.max(1), count as u64);
-    }
-
     /// Takes in another's.
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         // Both have the same bounds.
         _ = self.0.add(&other.0);
     }
 
     /// What is reported; none if nothing was recorded.
-    pub fn percentiles(&self) -> Option<Percentiles> {
+    pub(crate) fn percentiles(&self) -> Option<Percentiles> {
         let ms = |micros: u64| micros as f64 / 1_000.0;
         let at = |quantile| ms(self.0.value_at_quantile(quantile));
         (!self.0.is_empty()).then(|| Percentiles {

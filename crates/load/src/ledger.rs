@@ -4,7 +4,7 @@ use crate::Correctness;
 ///
 /// Costs a compare while they come in order.
 #[derive(Debug)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     expected: u64,
     seen: Vec<bool>,
     /// One past the highest index that has come.
@@ -15,13 +15,13 @@ pub struct Ledger {
 
 impl Ledger {
     /// Of a topic to which messages 0 to `expected` are published.
-    pub fn new(expected: u64) -> Self {
+    pub(crate) fn new(expected: u64) -> Self {
         let seen = vec![false; usize::try_from(expected).unwrap_or(usize::MAX)];
         Self { expected, seen, next: 0, distinct: 0, correctness: Correctness::default() }
     }
 
     /// One came.
-    pub fn note(&mut self, index: u64) {
+    pub(crate) fn note(&mut self, index: u64) {
         let seen = usize::try_from(index).ok().and_then(|index| self.seen.get_mut(index));
         let Some(seen) = seen else { return self.correctness.foreign += 1 };
         if std::mem::replace(seen, true) {
@@ -35,22 +35,22 @@ impl Ledger {
     }
 
     /// Something that no publisher of ours made.
-    pub fn note_foreign(&mut self) {
+    pub(crate) fn note_foreign(&mut self) {
         self.correctness.foreign += 1;
     }
 
     /// Whether every one has come.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.distinct == self.expected
     }
 
     /// Different messages that have come.
-    pub fn distinct(&self) -> u64 {
+    pub(crate) fn distinct(&self) -> u64 {
         self.distinct
     }
 
     /// What went wrong, if nothing more comes.
-    pub fn close(&self) -> Correctness {
+    pub(crate) fn close(&self) -> Correctness {
         Correctness { missing: self.expected - self.distinct, ..self.correctness }
     }
 }

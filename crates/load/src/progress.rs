@@ -1,7 +1,7 @@
 //! How far a run is, for who watches it, and the end of one that stands still.
 
 use std::{
-    fmt::Write as _,
+    fmt::{self, Write as _},
     pin::pin,
     sync::{
         Arc,
@@ -37,6 +37,17 @@ pub struct Progress {
     /// What moves a run on and is neither: topics, subscriptions, ends.
     steps: AtomicU64,
     consumers: Mutex<Vec<Arc<Count>>>,
+    begins: Begins,
+}
+
+/// What somebody does when the load begins.
+#[derive(Default)]
+struct Begins(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl fmt::Debug for Begins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Begins").field(&self.0.lock().is_some()).finish()
+    }
 }
 
 /// What one subscription has got. Of its own, so that many consumers do not write to one place.
@@ -54,6 +65,21 @@ impl Count {
 }
 
 impl Progress {
+    /// Of a run of which somebody wants to know when its load begins: everything is created and connected by then, and nothing that counts is sent.
+    /// The run waits for it, so it is done before the first message.
+    pub fn when_it_begins(look: impl FnOnce() + Send + 'static) -> Arc<Self> {
+        let begins = Begins(Mutex::new(Some(Box::new(look))));
+        Arc::new(Self { begins, ..Self::default() })
+    }
+
+    /// All is prepared.
+    pub(crate) fn begin(&self) {
+        let look = self.begins.0.lock().take();
+        if let Some(look) = look {
+            look();
+        }
+    }
+
     /// Messages that were acknowledged.
     pub fn published(&self) -> u64 {
         self.published.load(Relaxed)

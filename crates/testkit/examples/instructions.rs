@@ -17,7 +17,7 @@ use fanfare_client::Client;
 use fanfare_proto::v1;
 use grpc::ServerInfo;
 use journal::MemoryJournal;
-use load::{Body, Fanfare, workload::FanOut};
+use load::{Body, Fanfare, Workload, workload::FanOut};
 use prost::Message as _;
 use tokio::net::TcpListener;
 use types::{
@@ -113,8 +113,9 @@ async fn of_the_whole(messages: u64) -> Result<()> {
     let serving = tokio::spawn(serving);
     let system = Fanfare::new(vec![Client::connect(format!("http://{address}"))?]);
     let fan_out = FanOut { messages, bytes: BYTES, outstanding: 1_000, subscriptions: SUBSCRIPTIONS };
+    let workload = Workload::FanOut(fan_out);
     let outcome = tokio::select! {
-        outcome = fan_out.run(&system, "t") => outcome?,
+        outcome = workload.run(&system, "t") => outcome?,
         ended = serving => bail!("the server ended: {:?}", ended.map(|served| served.map(|_| ()))),
     };
     ensure!(outcome.correctness.is_perfect(), "{:?}", outcome.correctness);

@@ -40,8 +40,10 @@ fn the_command_in_the_results_says_what_was_measured_and_no_directory() {
         "--data",
         "/b",
     ];
-    let expected = "cargo run --release -p fanfare-bench -- compare --workload W2 --system redis-fsync --rounds 5 --quick";
-    assert_eq!(compare(&arguments).command(), expected);
+    let typed = "cargo run --release -p fanfare-bench -- compare --workload W2 --system redis-fsync --rounds 5 --quick";
+    let compare = compare(&arguments);
+    assert_eq!(compare.command(false), format!("cargo build --release -p server && {typed}"));
+    assert_eq!(compare.command(true), format!("FANFARE_BIN=... {typed}"));
 }
 
 #[test]
@@ -77,4 +79,39 @@ fn a_line_of_progress_has_figures_or_the_failure() {
     assert_eq!(line(&run), "  round 1 redis-fsync       32,100 messages/s");
     run.failure = Some("2 missing".to_owned());
     assert!(line(&run).ends_with("FAILED: 2 missing"));
+}
+
+#[test]
+fn what_is_not_the_full_result_does_not_replace_it() {
+    let out = |arguments: &[&str]| compare(arguments).out().to_str().unwrap().to_owned();
+    assert_eq!(out(&[]), "target/bench/results");
+    assert_eq!(out(&["--rounds", "5"]), "target/bench/results");
+    assert_eq!(out(&["--quick"]), "target/bench/quick");
+    assert_eq!(out(&["--workload", "W2"]), "target/bench/partial");
+    assert_eq!(out(&["--system", "redis-fsync"]), "target/bench/partial");
+    assert_eq!(out(&["--quick", "--workload", "W2", "--out", "there"]), "there");
+}
+
+#[test]
+fn a_debug_build_is_measured_only_by_a_quick_run() {
+    let is_refused = |quick, broker, is_debug| unfit(quick, broker, is_debug).is_some();
+    assert!(is_refused(false, Profile::Debug, false) && is_refused(false, Profile::Release, true));
+    assert!(!is_refused(false, Profile::Release, false) && !is_refused(false, Profile::Unknown, false));
+    assert!(!is_refused(true, Profile::Debug, true));
+}
+
+#[test]
+fn a_quick_run_is_not_put_on_a_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let (results, page) = (crate::sample::results(Vec::new()), directory.path().join("PAGE.md"));
+    let empty = "<!-- begin of what the benchmark wrote -->\n<!-- end of what the benchmark wrote -->\n";
+    fs::write(&page, empty).unwrap();
+    let put = |quick| {
+        report::write(&Results { quick, ..results.clone() }, directory.path()).unwrap();
+        Report { directory: directory.path().to_owned(), page: Some(page.clone()) }.run()
+    };
+    assert!(put(true).unwrap_err().to_string().contains("quick"));
+    assert_eq!(fs::read_to_string(&page).unwrap(), empty);
+    put(false).unwrap();
+    assert_ne!(fs::read_to_string(&page).unwrap(), empty);
 }

@@ -85,3 +85,13 @@ fn what_was_not_run_or_failed_is_not_measured() {
     failed.runs[1].failure = Some("it hung".to_owned());
     assert_eq!(goal_of(failed), Verdict::NotMeasured);
 }
+
+#[test]
+fn a_quick_run_measures_no_goal() {
+    let figures: [(&str, Metric, &[f64]); 2] =
+        [("fanfare-fsync", Metric::Throughput, &[500.0]), ("redis-fsync", Metric::Throughput, &[100.0])];
+    let full = results(vec![case("W2/16", &figures)]);
+    let goal = GOALS.into_iter().find(|goal| goal.case == "W2/16").unwrap();
+    assert_eq!(goal.judge(&full).verdict(), Verdict::Met);
+    assert_eq!(goal.judge(&Results { quick: true, ..full }).verdict(), Verdict::NotMeasured);
+}

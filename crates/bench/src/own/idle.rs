@@ -1,10 +1,10 @@
-use std::{collections::BTreeMap, fs, future::IntoFuture as _, path::Path};
+use std::{collections::BTreeMap, future::IntoFuture as _, path::Path};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::Server;
-use crate::{Metric, measure::Measured, systems::Tools};
+use crate::{measure::Measured, metric::Metric, process::rss_bytes, systems::Tools};
 
 /// W7: subscriptions that do nothing, what memory they take, and how long a start with them takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,23 +50,5 @@ impl Idle {
         ]);
         again.process.stop().await?;
         Ok(Measured { figures, ..Measured::default() })
-    }
-}
-
-/// What a process holds now.
-fn rss_bytes(pid: u32) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("it has ended")?;
-    Ok(kib.trim().trim_end_matches("kB").trim().parse::<u64>()? * 1_024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_holds_memory_and_one_that_is_not_there_is_an_error() {
-        assert!(rss_bytes(std::process::id()).unwrap() > 100_000);
-        assert!(rss_bytes(u32::MAX).is_err());
     }
 }

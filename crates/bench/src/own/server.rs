@@ -33,7 +33,7 @@ impl Server {
         let (listens, http) = (free_address()?, free_address()?);
         let mut command = fanfare_command(tools, directory, listens, http, "fsync")?;
         let clock = Clock::start();
-        let process = Process::start(&mut command, listens, &directory.join("log")).await?;
+        let process = Process::start(&mut command, listens, &directory.join("fanfare.log")).await?;
         timeout(READY_WITHIN, ready(http)).await.context("it is not ready within two minutes")?;
         Ok(Self { process, listens, ready_after: clock.now() })
     }

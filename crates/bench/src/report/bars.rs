@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::format;
-use crate::Spread;
+use crate::stats::Spread;
 
 /// What is drawn.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::bars::{COLOURS, Chart, Group, Scale, Series};
 use crate::{
-    Metric,
+    metric::Metric,
     results::{Case, Class, Results},
 };
 

@@ -1,6 +1,8 @@
 //! Figures for people.
 
-use crate::Spread;
+use load::thousands;
+
+use crate::stats::Spread;
 
 /// Three significant digits, thousands apart: `1.23`, `12.3`, `123`, `12,300`.
 pub(crate) fn figure(value: f64) -> String {
@@ -18,18 +20,6 @@ pub(crate) fn figure(value: f64) -> String {
         d if d >= 1.0 => format!("{rounded:.1}"),
         _ => thousands(rounded),
     }
-}
-
-fn thousands(value: f64) -> String {
-    let digits = format!("{:.0}", value.abs());
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    if value < 0.0 { format!("-{text}") } else { text }
 }
 
 /// The median, and the least and greatest where there are several.

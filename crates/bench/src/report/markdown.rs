@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use super::format;
 use crate::{
-    GOALS, Metric, Verdict,
+    built::Profile,
+    goals::{GOALS, Verdict},
+    metric::Metric,
     results::{Case, Class, Results},
 };
 
@@ -30,9 +32,14 @@ fn conditions(results: &Results) -> String {
     let machine = &results.machine;
     let rounds = results.cases.iter().flat_map(|case| &case.runs).map(|run| run.round).max().unwrap_or(0);
     format!(
-        "Measured {} with\n\n```\n{}\n```\n\non {} ({} cores for servers and clients together), {} MiB of memory, Linux {}, {}; {rounds} round{}, the \
+        "Measured {} of {}, the broker {}, with\n\n```\n{}\n```\n\non {} ({} cores for servers and clients together), {} MiB of memory, Linux {}, {}; {rounds} round{}, the \
          systems in turn within each.\n\n",
         results.finished,
+        results.commit.as_ref().map_or("no known commit".to_owned(), |commit| format!("commit {commit}")),
+        match results.broker {
+            Profile::Unknown => "of unknown build".to_owned(),
+            known => format!("a {known} build"),
+        },
         results.command,
         machine.cpu,
         machine.cores,
@@ -129,8 +136,11 @@ fn compared(case: &Case) -> Vec<Metric> {
 fn failures(results: &Results) -> String {
     let mut text = String::new();
     for (case, run) in results.failures() {
-        let why = run.failure.as_deref().unwrap_or_default().replace('\n', " ");
-        _ = writeln!(text, "- {} {} round {}: {why}", case.key, run.system, run.round);
+        let (why, more) = match run.failure.as_deref().unwrap_or_default().split_once('\n') {
+            Some((first, _)) => (first, " (more in results.json)"),
+            None => (run.failure.as_deref().unwrap_or_default(), ""),
+        };
+        _ = writeln!(text, "- {} {} round {}: {why}{more}", case.key, run.system, run.round);
     }
     if text.is_empty() {
         text

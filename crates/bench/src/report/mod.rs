@@ -24,7 +24,7 @@ const CHARTS_OF_PAGE: &str = "performance";
 ///
 /// # Errors
 /// Those of writing.
-pub fn write(results: &Results, directory: &Path) -> Result<()> {
+pub(crate) fn write(results: &Results, directory: &Path) -> Result<()> {
     fs::create_dir_all(directory)?;
     fs::write(directory.join(RESULTS), serde_json::to_string_pretty(results)? + "\n")?;
     fs::write(directory.join(REPORT), markdown::render(results, "."))?;
@@ -35,7 +35,7 @@ pub fn write(results: &Results, directory: &Path) -> Result<()> {
 ///
 /// # Errors
 /// There are none, or they are not of this version.
-pub fn read(directory: &Path) -> Result<Results> {
+pub(crate) fn read(directory: &Path) -> Result<Results> {
     let text = fs::read_to_string(directory.join(RESULTS)).context("there is no results.json")?;
     serde_json::from_str(&text).context("results.json is not what this version writes")
 }
@@ -44,7 +44,7 @@ pub fn read(directory: &Path) -> Result<Results> {
 ///
 /// # Errors
 /// The page is not there or has no markers; those of writing.
-pub fn write_page(results: &Results, page: &Path) -> Result<()> {
+pub(crate) fn write_page(results: &Results, page: &Path) -> Result<()> {
     let text = fs::read_to_string(page).context("the page cannot be read")?;
     let text = page::replace(&text, &markdown::render(results, CHARTS_OF_PAGE))?;
     let beside = page.parent().unwrap_or(Path::new(".")).join(CHARTS_OF_PAGE);
@@ -56,8 +56,12 @@ pub fn write_page(results: &Results, page: &Path) -> Result<()> {
 
 fn write_charts(results: &Results, directory: &Path) -> Result<()> {
     for (name, chart) in charts::all(results) {
-        if let Some(svg) = chart.svg() {
-            fs::write(directory.join(name).with_extension("svg"), svg)?;
+        let file = directory.join(name).with_extension("svg");
+        match chart.svg() {
+            Some(svg) => fs::write(file, svg)?,
+            // That of an earlier run would be taken for one of this.
+            None if file.exists() => fs::remove_file(file)?,
+            None => {}
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
-    Metric,
+    built::Profile,
+    metric::Metric,
     sample::{case, results},
 };
 
@@ -64,6 +65,38 @@ fn every_chart_that_the_report_links_to_is_there() {
     for (name, _) in links {
         assert!(directory.path().join(name).exists(), "{name}");
     }
+}
+
+#[test]
+fn a_chart_of_an_earlier_run_does_not_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    write(&sample(), directory.path()).unwrap();
+    assert!(directory.path().join("fan-out.svg").exists());
+    fs::write(directory.path().join("else.svg"), "").unwrap();
+    write(&Results { cases: Vec::new(), ..sample() }, directory.path()).unwrap();
+    let charts = fs::read_dir(directory.path())
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+    let charts: Vec<_> = charts.filter(|name| name.ends_with(".svg")).collect();
+    assert_eq!(charts, ["else.svg"], "what is not a chart of ours is left alone");
+}
+
+#[test]
+fn a_failure_is_told_in_one_line_and_kept_whole() {
+    let mut results = sample();
+    let run = &mut results.cases[0].runs[0];
+    run.failure = Some("it hung\nnats.log ends with:\nan error".to_owned());
+    let report = markdown::render(&results, ".");
+    assert!(report.contains("round 1: it hung (more in results.json)\n"), "{report}");
+}
+
+#[test]
+fn what_was_measured_is_told_outside_a_checkout_too() {
+    let render = |commit, broker| markdown::render(&Results { commit, broker, ..sample() }, ".");
+    let release = render(Some("abc-dirty".to_owned()), Profile::Release);
+    assert!(release.contains("of commit abc-dirty, the broker a release build, with"), "{release}");
+    let unknown = render(None, Profile::Unknown);
+    assert!(unknown.contains("of no known commit, the broker of unknown build, with"), "{unknown}");
 }
 
 #[test]

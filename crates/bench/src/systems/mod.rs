@@ -14,12 +14,13 @@ mod nats;
 mod rabbit;
 mod redis;
 mod tools;
-mod waiting;
+mod turns;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use anyhow::{Result, bail};
-use load::{FanfareUnary, Outcome, Workload, workload::UnaryPublish};
+use futures_util::future::BoxFuture;
+use load::{FanfareUnary, Outcome, Progress, Workload, workload::UnaryPublish};
 use tokio::process::Command;
 
 pub use bare::{COMMAND as BARE_COMMAND, serve as serve_bare};
@@ -79,11 +80,6 @@ pub async fn start(kind: Kind, tools: &Tools, dir: &Path) -> Result<Running> {
 }
 
 impl Running {
-    /// Which it is.
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
     /// The server's process.
     pub fn pid(&self) -> u32 {
         self.server.pid()
@@ -97,20 +93,20 @@ impl Running {
         self.server.usage()
     }
 
-    /// Puts it to a workload.
+    /// Puts it to a workload. The progress tells when the load begins.
     ///
     /// # Errors
     /// Those of the system and of the workload; or it cannot do this at all ([`Kind::can`]).
-    pub async fn run(&self, workload: &Workload, topic: &str) -> Result<Outcome> {
+    pub async fn run(&self, workload: &Workload, topic: &str, progress: &Arc<Progress>) -> Result<Outcome> {
         if !self.kind.can(workload) {
             bail!("{} cannot do {}", self.kind, workload.label());
         }
         match &self.driver {
-            Driver::Fanfare(fanfare, _) => workload.run(fanfare, topic).await,
-            Driver::Nats(nats) => workload.run(nats, topic).await,
-            Driver::Redis(redis) => workload.run(redis, topic).await,
-            Driver::Rabbit(rabbit) => workload.run(rabbit, topic).await,
-            Driver::Bare(bare) => workload.run(bare, topic).await,
+            Driver::Fanfare(fanfare, _) => workload.run_watched(fanfare, topic, progress).await,
+            Driver::Nats(nats) => workload.run_watched(nats, topic, progress).await,
+            Driver::Redis(redis) => workload.run_watched(redis, topic, progress).await,
+            Driver::Rabbit(rabbit) => workload.run_watched(rabbit, topic, progress).await,
+            Driver::Bare(bare) => workload.run_watched(bare, topic, progress).await,
         }
     }
 
@@ -118,11 +114,16 @@ impl Running {
     ///
     /// # Errors
     /// Those of the system and of the workload; or it cannot do this at all ([`Kind::can_unary`]).
-    pub async fn run_unary(&self, workload: &UnaryPublish, topic: &str) -> Result<Outcome> {
+    pub async fn run_unary(
+        &self,
+        workload: &UnaryPublish,
+        topic: &str,
+        progress: &Arc<Progress>,
+    ) -> Result<Outcome> {
         match &self.driver {
-            Driver::Fanfare(_, fanfare) => workload.run(fanfare, topic).await,
+            Driver::Fanfare(_, fanfare) => workload.run_watched(fanfare, topic, progress).await,
             Driver::Bare(bare) if self.kind.can_unary() => {
-                workload.run(&bare::Echo(bare.clone()), topic).await
+                workload.run_watched(&bare::Echo(bare.clone()), topic, progress).await
             }
             _ => bail!("{} cannot do {}", self.kind, workload.label()),
         }
@@ -163,6 +164,9 @@ pub fn configuration(kind: Kind) -> String {
         Kind::TonicStream | Kind::TonicUnary => bare::configuration(),
     }
 }
+
+/// How many messages were acknowledged, as a peer's client library comes to say it.
+type Acknowledged = BoxFuture<'static, Result<usize>>;
 
 /// A program that ends when this process does, even when this process is killed.
 fn program(path: &Path) -> Command {

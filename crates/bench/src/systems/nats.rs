@@ -1,18 +1,9 @@
 //! NATS JetStream, through async-nats: a stream of one replica on disk for each topic, a durable pull consumer with explicit acknowledgement for
 //! each subscription.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 use async_nats::{
     ConnectOptions,
     jetstream::{
@@ -24,19 +15,15 @@ use async_nats::{
 };
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream as futures};
-use load::{Publisher, Subscriber, System};
+use load::{Publisher, Sent, Subscriber, System, Waiting, take_ready, waiting};
 
-use super::{
-    Kind, Tools, program,
-    waiting::{Sent, Waiting, waiting},
-};
+use super::{Acknowledged, Kind, Tools, program, turns::Turns};
 use crate::process::{Process, free_address};
 
-/// Connections; one of them publishes.
-const CONNECTIONS: usize = 5;
-/// Messages that a consumer has asked for, and messages taken from a stream before they are acknowledged.
+/// Connections that subscribers share; another one publishes.
+const CONNECTIONS: usize = 4;
+/// Messages that a consumer has asked for.
 const BATCH: usize = 2_000;
-const TOGETHER: usize = 512;
 const MAX_ACK_PENDING: i64 = 20_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -58,32 +45,26 @@ pub(super) async fn start(kind: Kind, tools: &Tools, dir: &Path) -> Result<(Proc
 /// A server.
 #[derive(Debug, Clone)]
 pub(crate) struct Nats {
-    connections: Arc<Vec<Context>>,
-    next: Arc<AtomicUsize>,
+    publishes: Context,
+    others: Turns<Context>,
 }
 
 impl Nats {
     async fn connect(server: SocketAddr) -> Result<Self> {
-        let connect = async |_| {
+        let connect = async || {
             let options = ConnectOptions::new().client_capacity(8_192).subscription_capacity(1 << 16);
             let client = options.read_buffer_capacity(u16::MAX).connect(server.to_string()).await?;
             let context = ContextBuilder::new().timeout(PATIENCE).ack_timeout(PATIENCE);
             anyhow::Ok(context.max_ack_inflight(20_000).backpressure_on_inflight(true).build(client))
         };
-        let connections = futures::iter(0..CONNECTIONS).then(connect).try_collect().await?;
-        Ok(Self { connections: Arc::new(connections), next: Arc::default() })
-    }
-
-    /// Subscribers share all connections but the first.
-    fn another(&self) -> &Context {
-        let turn = self.next.fetch_add(1, Relaxed) % (CONNECTIONS - 1);
-        &self.connections[turn + 1]
+        let others = futures::iter(0..CONNECTIONS).then(|_| connect()).try_collect().await?;
+        Ok(Self { publishes: connect().await?, others: Turns::new(others) })
     }
 }
 
 impl System for Nats {
     type Publisher = Sender;
-    type Receipts = Waiting;
+    type Receipts = Waiting<Acknowledged>;
     type Subscriber = Consumer;
 
     async fn create(&self, topic: &str, subscriptions: &[String]) -> Result<()> {
@@ -94,7 +75,7 @@ impl System for Nats {
             num_replicas: 1,
             ..stream::Config::default()
         };
-        let stream = self.another().create_stream(config).await?;
+        let stream = self.others.next().create_stream(config).await?;
         let create = |name: &String| {
             let config = pull::Config {
                 durable_name: Some(name.clone()),
@@ -110,14 +91,14 @@ impl System for Nats {
         created.try_for_each(|_| std::future::ready(Ok(()))).await
     }
 
-    async fn publisher(&self, topic: &str) -> Result<(Sender, Waiting)> {
+    async fn publisher(&self, topic: &str) -> Result<(Sender, Waiting<Acknowledged>)> {
         let (sent, waiting) = waiting();
-        let context = self.connections.first().context("there are several")?.clone();
+        let context = self.publishes.clone();
         Ok((Sender { context, subject: topic.into(), sent }, waiting))
     }
 
     async fn subscriber(&self, topic: &str, subscription: &str) -> Result<Consumer> {
-        let context = self.another().clone();
+        let context = self.others.next().clone();
         let consumer: jetstream::consumer::PullConsumer =
             context.get_consumer_from_stream(subscription, topic).await?;
         let messages = consumer.stream().max_messages_per_batch(BATCH).expires(PATIENCE).messages().await?;
@@ -129,7 +110,7 @@ impl System for Nats {
 pub(crate) struct Sender {
     context: Context,
     subject: async_nats::Subject,
-    sent: Sent,
+    sent: Sent<Acknowledged>,
 }
 
 impl Publisher for Sender {
@@ -153,29 +134,15 @@ pub(crate) struct Consumer {
     held: Vec<jetstream::Message>,
 }
 
-impl Consumer {
-    fn take<E: std::error::Error + Send + Sync + 'static>(
-        &mut self,
-        next: Option<Result<jetstream::Message, E>>,
-        into: &mut Vec<Bytes>,
-    ) -> Result<()> {
-        let message = next.context("the stream has ended")??;
-        into.push(message.payload.clone());
-        self.held.push(message);
-        Ok(())
-    }
-}
-
 impl Subscriber for Consumer {
     async fn receive(&mut self, into: &mut Vec<Bytes>) -> Result<()> {
-        let first = self.messages.next().await;
-        self.take(first, into)?;
-        while self.held.len() < TOGETHER
-            && let Some(next) = self.messages.next().now_or_never()
-        {
-            self.take(next, into)?;
-        }
-        Ok(())
+        take_ready(&mut self.messages, |message| {
+            let message = message?;
+            into.push(message.payload.clone());
+            self.held.push(message);
+            Ok(())
+        })
+        .await
     }
 
     async fn settle(&mut self) -> Result<()> {

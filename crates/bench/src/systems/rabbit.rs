@@ -5,37 +5,29 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::Arc,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use lapin::{
     Acker, BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind,
-    message::Delivery,
     options::{
         BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
         ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
     },
     types::{AMQPValue, FieldTable},
 };
-use load::{Publisher, Subscriber, System};
+use load::{Publisher, Sent, Subscriber, System, Waiting, take_ready, waiting};
 
-use super::{
-    Kind, Tools, program,
-    waiting::{Sent, Waiting, waiting},
-};
+use super::{Acknowledged, Kind, Tools, program, turns::Turns};
 use crate::process::{Process, free_address};
 
-/// Connections; one of them publishes.
-const CONNECTIONS: usize = 5;
-/// Messages that a consumer holds unacknowledged, and messages taken before they are acknowledged.
+/// Connections that subscribers share; another one publishes.
+const CONNECTIONS: usize = 4;
+/// Messages that a consumer holds unacknowledged.
 const PREFETCH: u16 = 2_000;
-const TOGETHER: usize = 512;
 
 /// What is written into its configuration file, but for the port.
 pub(super) const CONFIGURATION: &str =
@@ -100,22 +92,21 @@ pub(super) fn version(tools: &Tools) -> Result<String> {
 /// A server.
 #[derive(Clone)]
 pub(crate) struct Rabbit {
-    connections: Arc<Vec<Connection>>,
-    next: Arc<AtomicUsize>,
+    publishes: Arc<Connection>,
+    others: Turns<Connection>,
 }
 
 impl Rabbit {
     async fn connect(server: SocketAddr) -> Result<Self> {
         let uri = format!("amqp://guest:guest@{server}/%2f");
-        let connect = |_| Connection::connect(&uri, ConnectionProperties::default());
-        let connections = stream::iter(0..CONNECTIONS).then(connect).try_collect().await?;
-        Ok(Self { connections: Arc::new(connections), next: Arc::default() })
+        let connect = || Connection::connect(&uri, ConnectionProperties::default());
+        let others = stream::iter(0..CONNECTIONS).then(|_| connect()).try_collect().await?;
+        Ok(Self { publishes: Arc::new(connect().await?), others: Turns::new(others) })
     }
 
-    /// On the connections in turn, but for the first.
+    /// On the connections in turn.
     async fn channel(&self) -> Result<Channel> {
-        let turn = self.next.fetch_add(1, Relaxed) % (CONNECTIONS - 1);
-        Ok(self.connections[turn + 1].create_channel().await?)
+        Ok(self.others.next().create_channel().await?)
     }
 
     async fn queue(channel: &Channel, topic: &str, name: &str) -> Result<()> {
@@ -129,7 +120,7 @@ impl Rabbit {
 
 impl System for Rabbit {
     type Publisher = Sender;
-    type Receipts = Waiting;
+    type Receipts = Waiting<Acknowledged>;
     type Subscriber = Consumer;
 
     /// An exchange keeps nothing: a topic without subscriptions gets one queue, which nobody reads.
@@ -145,8 +136,8 @@ impl System for Rabbit {
         Ok(channel.close(200, "OK".into()).await?)
     }
 
-    async fn publisher(&self, topic: &str) -> Result<(Sender, Waiting)> {
-        let channel = self.connections.first().context("there are several")?.create_channel().await?;
+    async fn publisher(&self, topic: &str) -> Result<(Sender, Waiting<Acknowledged>)> {
+        let channel = self.publishes.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         let (sent, waiting) = waiting();
         Ok((Sender { channel, exchange: topic.to_owned(), sent }, waiting))
@@ -157,7 +148,7 @@ impl System for Rabbit {
         channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
         let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
         let messages = channel.basic_consume(subscription.into(), "bench".into(), options, arguments).await?;
-        Ok(Consumer { channel, messages, taken: 0, last: None })
+        Ok(Consumer { channel, messages, last: None })
     }
 }
 
@@ -165,7 +156,7 @@ impl System for Rabbit {
 pub(crate) struct Sender {
     channel: Channel,
     exchange: String,
-    sent: Sent,
+    sent: Sent<Acknowledged>,
 }
 
 impl Publisher for Sender {
@@ -190,34 +181,21 @@ impl Publisher for Sender {
 pub(crate) struct Consumer {
     channel: Channel,
     messages: lapin::Consumer,
-    taken: usize,
     last: Option<Acker>,
-}
-
-impl Consumer {
-    fn take(&mut self, next: Option<lapin::Result<Delivery>>, into: &mut Vec<Bytes>) -> Result<()> {
-        let delivery = next.context("the consumer was cancelled")??;
-        into.push(delivery.data.into());
-        self.last = Some(delivery.acker);
-        self.taken += 1;
-        Ok(())
-    }
 }
 
 impl Subscriber for Consumer {
     async fn receive(&mut self, into: &mut Vec<Bytes>) -> Result<()> {
-        let first = self.messages.next().await;
-        self.take(first, into)?;
-        while self.taken < TOGETHER
-            && let Some(next) = self.messages.next().now_or_never()
-        {
-            self.take(next, into)?;
-        }
-        Ok(())
+        take_ready(&mut self.messages, |delivery| {
+            let delivery = delivery?;
+            into.push(delivery.data.into());
+            self.last = Some(delivery.acker);
+            Ok(())
+        })
+        .await
     }
 
     async fn settle(&mut self) -> Result<()> {
-        self.taken = 0;
         if let Some(last) = self.last.take() {
             ensure!(last.ack(BasicAckOptions { multiple: true }).await?, "an acknowledgement was not taken");
         }

@@ -9,12 +9,9 @@ use ::redis::{AsyncConnectionConfig, Client, Pipeline, Value, aio::MultiplexedCo
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use load::{Publisher, Subscriber, System};
+use load::{Publisher, Sent, Subscriber, System, Waiting, waiting};
 
-use super::{
-    Kind, Tools, program,
-    waiting::{Sent, Waiting, waiting},
-};
+use super::{Acknowledged, Kind, Tools, program};
 use crate::process::{Process, free_address};
 
 /// Messages in one pipeline, at most, and messages that a consumer reads at once.
@@ -71,7 +68,7 @@ async fn connection(client: &Client) -> Result<MultiplexedConnection> {
 
 impl System for Redis {
     type Publisher = Sender;
-    type Receipts = Waiting;
+    type Receipts = Waiting<Acknowledged>;
     type Subscriber = Consumer;
 
     async fn create(&self, topic: &str, subscriptions: &[String]) -> Result<()> {
@@ -84,7 +81,7 @@ impl System for Redis {
         Ok(())
     }
 
-    async fn publisher(&self, topic: &str) -> Result<(Sender, Waiting)> {
+    async fn publisher(&self, topic: &str) -> Result<(Sender, Waiting<Acknowledged>)> {
         let (sent, waiting) = waiting();
         let (connection, pipeline) = (self.shared.clone(), Pipeline::with_capacity(PIPELINE));
         Ok((Sender { connection, topic: topic.to_owned(), pipeline, sent }, waiting))
@@ -102,7 +99,7 @@ pub(crate) struct Sender {
     connection: MultiplexedConnection,
     topic: String,
     pipeline: Pipeline,
-    sent: Sent,
+    sent: Sent<Acknowledged>,
 }
 
 impl Publisher for Sender {

@@ -78,7 +78,11 @@ impl Tools {
     pub async fn version(&self, kind: Kind) -> Result<String> {
         let argument = match kind {
             Kind::TonicStream | Kind::TonicUnary => return tonic_version(),
-            Kind::RabbitQuorum => return super::rabbit::version(self),
+            Kind::RabbitQuorum => {
+                // What it runs on, without which it does not start.
+                self.erlang()?;
+                return super::rabbit::version(self);
+            }
             _ => "--version",
         };
         let output = Command::new(self.server(kind)?).arg(argument).output().await?;

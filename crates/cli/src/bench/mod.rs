@@ -3,7 +3,7 @@
 //! # Promises
 //!
 //! - It touches no topic that is there: it makes one of its own, `bench-` and something random, and deletes it with its subscriptions at the end, also
-//!   when it fails or is interrupted. After a crash of this command `fanfare topic list` shows what is left.
+//!   when it fails or is interrupted. If that fails, it says so. After a crash of this command `fanfare topic list` shows what is left.
 //! - A run that stands still for half a minute ends with what is missing.
 
 mod options;
@@ -40,6 +40,9 @@ pub(crate) async fn run(command: Bench, session: Session) -> Result<(), Error> {
         () = signals.came() => Err(Error::Interrupted("interrupted before the end of the run".to_owned())),
     };
     let deleted = session.client.topics().delete(session.names.topic(&topic), true).await;
+    if let Some(left) = left(&topic, &deleted) {
+        session.out.note(&left);
+    }
     let outcome = outcome?;
     let report = Report {
         load: &load,
@@ -96,7 +99,18 @@ impl Drop for Cleared {
     }
 }
 
-/// What a run ended with, by what it means. The topic and what is in it are gone in any case.
+/// What to do by hand if the topic was not deleted.
+fn left(topic: &str, deleted: &Result<(), AdminError>) -> Option<String> {
+    match deleted {
+        // It was not created in the first place.
+        Ok(()) | Err(AdminError::NotFound(_)) => None,
+        Err(error) => Some(format!(
+            "the topic {topic} may be left: {error}; `fanfare topic delete {topic} --force` deletes it"
+        )),
+    }
+}
+
+/// What a run ended with, by what it means.
 fn failed(error: &anyhow::Error) -> Error {
     if let Some(error) = error.downcast_ref::<AdminError>() {
         return error.clone().into();
@@ -118,7 +132,20 @@ fn failed(error: &anyhow::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use fanfare_client::ServerError;
+    use tonic::Status;
+
     use super::*;
+
+    #[test]
+    fn a_topic_that_may_be_left_is_named_with_how_to_delete_it() {
+        let after = |status: Status| left("bench-1", &Err(ServerError::from(status).into()));
+        let said = after(Status::unavailable("nobody is there")).unwrap();
+        assert!(said.contains("nobody is there") && said.contains("topic delete bench-1 --force"), "{said}");
+        assert!(after(Status::permission_denied("no")).is_some());
+        assert_eq!(after(Status::not_found("there is none")), None, "it was never there");
+        assert_eq!(left("bench-1", &Ok(())), None);
+    }
 
     #[test]
     fn a_run_that_stood_still_is_not_all_of_it_and_a_full_publisher_is_a_refusal() {

@@ -143,11 +143,11 @@ impl Load {
             }
         };
         let expected = workload.expected();
-        match expected.published.max(expected.delivered) <= MOST_DELIVERIES {
+        let most = expected.published.max(expected.delivered);
+        match most <= MOST_DELIVERIES {
             true => Ok(workload),
             false => Err(Error::Usage(format!(
-                "that makes {} deliveries; a run has at most {MOST_DELIVERIES}",
-                expected.delivered.max(expected.published)
+                "that makes {most} messages or deliveries; a run has at most {MOST_DELIVERIES}"
             ))),
         }
     }

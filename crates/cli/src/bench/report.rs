@@ -18,36 +18,32 @@ pub(super) struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn rate(&self, count: u64) -> f64 {
-        count as f64 / self.outcome.seconds
-    }
-
     pub(super) fn text(&self) -> String {
-        let Outcome { published, delivered, seconds, .. } = self.outcome;
+        let Outcome { delivered, seconds, .. } = self.outcome;
         let [version, engine, durability] = &self.broker;
-        let delivered = if *delivered == 0 { String::new() } else { self.speed(*delivered) };
+        let deliveries = self.outcome.deliveries_per_second();
+        let delivered = if *delivered == 0 { String::new() } else { self.speed(deliveries) };
         let fields = fields(&[
             ("load", self.load.sentence()),
             ("broker", format!("{version}, engine {engine}, durability {durability}")),
             ("machine", self.machine().to_owned()),
             ("took", format!("{seconds:.2} s")),
-            ("published", self.speed(*published)),
+            ("published", self.speed(self.outcome.publishes_per_second())),
             ("delivered", delivered),
             ("correct", self.correct()),
         ]);
         format!("{fields}\n\n{}", self.latencies())
     }
 
-    fn speed(&self, count: u64) -> String {
-        let rate = self.rate(count);
+    fn speed(&self, rate: f64) -> String {
         let mebibytes = rate * self.bytes as f64 / f64::from(1 << 20);
-        format!("{}/s, {mebibytes:.1} MiB/s", thousands(rate))
+        format!("{}/s, {mebibytes:.1} MiB/s", load::thousands(rate))
     }
 
     fn machine(&self) -> &'static str {
         match self.is_local {
-            true => "this one for broker and load: each takes from the other",
-            false => "the broker's, over the network from this one",
+            true => "this one, by its address: broker and load take from each other",
+            false => "perhaps another: the broker's address is none of loopback",
         }
     }
 
@@ -60,16 +56,7 @@ impl Report<'_> {
 
     /// What did not go as it should.
     pub(super) fn wrong(&self) -> Option<String> {
-        let found = self.outcome.correctness;
-        let parts = [
-            (found.missing, "missing"),
-            (found.duplicate, "came again"),
-            (found.out_of_order, "came out of order"),
-            (found.foreign, "came that were not published"),
-        ];
-        let parts = parts.iter().filter(|(count, _)| *count > 0);
-        let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
-        (!parts.is_empty()).then(|| format!("of the deliveries {}", parts.join(", ")))
+        self.outcome.correctness.complaint().map(|wrong| format!("of the deliveries {wrong}"))
     }
 
     fn latencies(&self) -> String {
@@ -102,8 +89,8 @@ impl Report<'_> {
             "seconds": seconds,
             "published": published,
             "delivered": delivered,
-            "publishesPerSecond": self.rate(*published),
-            "deliveriesPerSecond": self.rate(*delivered),
+            "publishesPerSecond": self.outcome.publishes_per_second(),
+            "deliveriesPerSecond": self.outcome.deliveries_per_second(),
             "publishLatency": latency(self.outcome.publish_latency),
             "deliveryLatency": latency(self.outcome.delivery_latency),
             "missing": correctness.missing,
@@ -112,19 +99,6 @@ impl Report<'_> {
             "foreign": correctness.foreign,
         })
     }
-}
-
-/// A whole number with commas.
-fn thousands(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Whether these are addresses of this machine, as far as they tell.
@@ -182,7 +156,7 @@ mod tests {
         let expected = "\
 load       100000 messages of 1 KiB to 2 subscriptions, 1000 outstanding, 4 connections
 broker     1.2.3, engine disk, durability fsync
-machine    this one for broker and load: each takes from the other
+machine    this one, by its address: broker and load take from each other
 took       0.01 s
 published  1,000,000/s, 976.6 MiB/s
 delivered  2,000,000/s, 1953.1 MiB/s
@@ -206,6 +180,13 @@ delivery  0.40 ms  1.25 ms  12.00 ms  123.46 ms";
     }
 
     #[test]
+    fn an_address_that_is_no_loopback_is_not_said_to_be_elsewhere() {
+        let (load, outcome) = (load(&["publish"]), outcome());
+        let text = Report { is_local: false, ..report(&load, &outcome) }.text();
+        assert!(text.contains("perhaps another") && !text.contains("this one"), "{text}");
+    }
+
+    #[test]
     fn a_publish_has_no_line_of_deliveries() {
         let outcome = Outcome { delivered: 0, delivery_latency: None, ..outcome() };
         let load = load(&["publish"]);
@@ -223,11 +204,5 @@ delivery  0.40 ms  1.25 ms  12.00 ms  123.46 ms";
         for elsewhere in ["http://broker:50051", "http://10.0.0.1:50051", "https://[2001:db8::1]:1"] {
             assert!(!is_local(elsewhere), "{elsewhere}");
         }
-    }
-
-    #[test]
-    fn thousands_have_commas() {
-        let all = [0.4, 999.0, 1_000.0, 123_456.7, 1e9].map(thousands);
-        assert_eq!(all, ["0", "999", "1,000", "123,457", "1,000,000,000"]);
     }
 }

@@ -1,29 +1,34 @@
 //! W6: what filtered subscriptions cost a publisher.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
 use fanfare_client::{
     Client, Message,
     proto::{FilterPolicy, SubscriptionSettings},
-    publisher::{PublishFuture, Publisher},
+    publisher::Publisher,
 };
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 
 use crate::{
-    Clock, Expected, Latency, Outcome, Progress,
-    pace::{self, Pace as _, Schedule},
+    Body, Clock, Correctness, Expected, Outcome, Progress, Sent,
+    pace::Schedule,
     progress::watched,
-    workload::names,
+    waiting,
+    workload::{
+        LEAD,
+        drive::{Share, await_receipts, send_on_schedule},
+        names,
+    },
 };
 
-/// Subscriptions that are created or deleted at a time.
+/// Subscriptions that are created at a time.
 const TOGETHER: usize = 64;
 /// The attribute that the policies look at.
 const ATTRIBUTE: &str = "group";
-const LEAD: Duration = Duration::from_millis(20);
 /// Publishes without an answer, at most.
 const OUTSTANDING: usize = 10_000;
 
@@ -56,19 +61,23 @@ impl ManySubscriptions {
         Self { subscriptions: 10, matching: 10, rate: 1_000, seconds: 4, warm_up_seconds: 1, bytes: 1_024 }
     }
 
-    /// Runs it on a new topic of this name, and deletes its subscriptions and the topic.
+    /// Runs it on a new topic of this name, with subscriptions `{topic}-0` and so on, which are left there.
     ///
     /// The outcome's correctness counts matches: too few are missing, too many are foreign.
     ///
     /// # Errors
     /// Those of the broker: nothing is tried again; or nothing has moved for [`STALL`](crate::STALL).
-    pub async fn run(&self, client: &Client, topic: &str) -> Result<Outcome> {
+    pub async fn run_watched(
+        &self,
+        client: &Client,
+        topic: &str,
+        progress: &Arc<Progress>,
+    ) -> Result<Outcome> {
         ensure!(self.rate > 0, "a rate of nothing is no load");
         ensure!(self.matching > 0 && self.subscriptions >= self.matching, "nothing would match");
         ensure!(self.subscriptions.is_multiple_of(self.matching), "the groups would differ in size");
-        let progress = Arc::new(Progress::default());
         let expected = Expected { published: self.messages(), delivered: 0 };
-        watched(&progress, expected, self.drive(client, topic, &progress)).await
+        watched(progress, expected, self.drive(client, topic, progress)).await
     }
 
     fn messages(&self) -> u64 {
@@ -81,17 +90,29 @@ impl ManySubscriptions {
 
     async fn drive(&self, client: &Client, topic: &str, progress: &Arc<Progress>) -> Result<Outcome> {
         self.create(client, topic, progress).await?;
+        let publisher = client.publisher(topic).max_outstanding_messages(OUTSTANDING).build();
+        let ((sent, receipts), found) = (waiting(), Arc::default());
+        let groups = self.groups();
+        let mut publishers = [Grouped { publisher, sent, groups, matching: self.matching, found }];
+        let (filling, messages) = (Body::filling(self.bytes), self.messages());
+        progress.begin();
         let clock = Clock::start();
         let schedule = Schedule { start: clock.now() + LEAD, rate: self.rate };
-        let publisher = client.publisher(topic).build();
-        let (futures, published) = mpsc::channel(OUTSTANDING);
-        let sending = self.send(&publisher, &futures, (clock, schedule));
-        let receiving = self.receive(published, (clock, schedule), progress);
-        let ((), mut outcome) = tokio::try_join!(sending, receiving)?;
-        outcome.seconds = clock.now().saturating_sub(schedule.start).as_secs_f64();
-        publisher.shutdown().await;
-        self.delete(client, topic, progress).await?;
-        Ok(outcome)
+        let counted_from = self.rate * self.warm_up_seconds;
+        let share = Share { schedule, turn: 0, turns: 1, messages, counted_from };
+        let ((), latency) = tokio::try_join!(
+            send_on_schedule(&mut publishers, messages, &filling, (clock, schedule)),
+            await_receipts(receipts, share, clock, progress.clone()),
+        )?;
+        let [Grouped { found, .. }] = publishers;
+        let correctness = *found.lock();
+        Ok(Outcome {
+            published: messages,
+            seconds: clock.now().saturating_sub(schedule.start).as_secs_f64(),
+            publish_latency: latency.percentiles(),
+            correctness,
+            ..Outcome::default()
+        })
     }
 
     async fn create(&self, client: &Client, topic: &str, progress: &Progress) -> Result<()> {
@@ -109,61 +130,64 @@ impl ManySubscriptions {
         let all = (0..).zip(names(topic, self.subscriptions));
         stream::iter(all).map(create).buffer_unordered(TOGETHER).try_collect().await
     }
+}
 
-    async fn delete(&self, client: &Client, topic: &str, progress: &Progress) -> Result<()> {
-        let delete = async |name: String| {
-            client.subscriptions().delete(name).await?;
-            progress.step();
-            anyhow::Ok(())
-        };
-        let all = names(topic, self.subscriptions);
-        stream::iter(all).map(delete).buffer_unordered(TOGETHER).try_collect::<()>().await?;
-        Ok(client.topics().delete(topic, true).await?)
-    }
+/// Publishes each message to the group whose turn it is.
+struct Grouped {
+    publisher: Publisher,
+    sent: Sent<BoxFuture<'static, Result<usize>>>,
+    groups: u64,
+    matching: usize,
+    found: Arc<Mutex<Correctness>>,
+}
 
-    /// Sends each message when it is due, as long as no more than [`OUTSTANDING`] are under way.
-    async fn send(
-        &self,
-        publisher: &Publisher,
-        futures: &mpsc::Sender<PublishFuture>,
-        (clock, schedule): (Clock, Schedule),
-    ) -> Result<()> {
-        let (mut pace, data) = (pace::best()?, vec![0; self.bytes]);
-        let mut next = 0;
-        while next < self.messages() {
-            pace.until(clock, schedule.due(next)).await?;
-            let due = schedule.due_by(clock.now()).min(self.messages());
-            for index in next..due {
-                let group = format!("g{}", index % self.groups());
-                let message = Message::new(data.clone()).attribute(ATTRIBUTE, group);
-                // Whoever receives has failed if it is gone, and says so.
-                _ = futures.send(publisher.enqueue(message).await?).await;
-            }
-            next = due;
-        }
+impl crate::Publisher for Grouped {
+    async fn send(&mut self, body: Bytes) -> Result<()> {
+        let Body { index, .. } = Body::decode(&body).context("it is too short")?;
+        let message = Message::new(body).attribute(ATTRIBUTE, format!("g{}", index % self.groups));
+        let published = self.publisher.enqueue(message).await?;
+        let matched = published.map(|result| Ok(result?.matched_subscriptions as usize));
+        self.sent.push(Box::pin(compared(matched, self.matching, self.found.clone())));
         Ok(())
     }
 
-    async fn receive(
-        &self,
-        mut futures: mpsc::Receiver<PublishFuture>,
-        (clock, schedule): (Clock, Schedule),
-        progress: &Progress,
-    ) -> Result<Outcome> {
-        let (mut outcome, mut latency) = (Outcome::default(), Latency::default());
-        for index in 0..self.messages() {
-            let Some(future) = futures.recv().await else { break };
-            let matched = future.await?.matched_subscriptions as usize;
-            let after = clock.now().saturating_sub(schedule.due(index));
-            if index >= self.rate * self.warm_up_seconds {
-                latency.record(after);
-            }
-            outcome.correctness.missing += self.matching.saturating_sub(matched) as u64;
-            outcome.correctness.foreign += matched.saturating_sub(self.matching) as u64;
-            outcome.published += 1;
-            progress.add_published(1);
+    async fn flush(&mut self) -> Result<()> {
+        // A batch goes out by itself, at the latest after a millisecond.
+        Ok(())
+    }
+}
+
+/// Waits for how many subscriptions a message matched, and notes what is wrong with that.
+async fn compared(
+    matched: impl Future<Output = Result<usize>>,
+    matching: usize,
+    found: Arc<Mutex<Correctness>>,
+) -> Result<usize> {
+    let matched = matched.await?;
+    let mut found = found.lock();
+    found.missing += matching.saturating_sub(matched) as u64;
+    found.foreign += matched.saturating_sub(matching) as u64;
+    Ok(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_that_matched_too_few_or_too_many_subscriptions_is_found() {
+        for (matched, missing, foreign) in [(10, 0, 0), (7, 3, 0), (12, 0, 2), (0, 10, 0)] {
+            let found = Arc::<Mutex<Correctness>>::default();
+            assert_eq!(compared(ready(Ok(matched)), 10, found.clone()).await.unwrap(), 1);
+            assert_eq!(
+                *found.lock(),
+                Correctness { missing, foreign, ..Correctness::default() },
+                "{matched}"
+            );
         }
-        outcome.publish_latency = latency.percentiles();
-        Ok(outcome)
+        let refused = ready(Err(anyhow::anyhow!("no")));
+        assert!(compared(refused, 10, Arc::default()).await.is_err());
     }
 }

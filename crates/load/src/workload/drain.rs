@@ -3,15 +3,12 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Drive,
-    drive::{Consumers, publish_all},
-    names,
-};
-use crate::{Body, Clock, Expected, Outcome, Progress, System, Workload};
+use super::{Backlog, Drive, names};
+use crate::{Clock, Expected, Outcome, Progress, System};
 
-/// W4: two subscriptions, one of them offline while everything is published and settled by the other; then how long the offline one takes to
-/// receive and settle it all.
+/// W4: two subscriptions, one of them (`{topic}-1`) offline while everything is published and settled by the other (`{topic}-0`); then how long the
+/// offline one takes to receive and settle it all. The load begins with the drain, and of the outcome `seconds` and `delivered` are of it; the
+/// correctness is of both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drain {
     /// How many are published.
@@ -22,37 +19,23 @@ pub struct Drain {
     pub outstanding: usize,
 }
 
-impl Drain {
-    /// Runs it on a new topic of this name; `{topic}-0` is online, `{topic}-1` offline. Of the outcome, `seconds` and `delivered` are of the drain;
-    /// the correctness is of both.
-    ///
-    /// # Errors
-    /// Those of the system: nothing is tried again; or nothing has moved for [`STALL`](crate::STALL).
-    pub async fn run(&self, system: &impl System, topic: &str) -> Result<Outcome> {
-        Workload::Drain(self.clone()).run(system, topic).await
-    }
-}
-
 impl Drive for Drain {
     fn expected(&self) -> Expected {
         Expected { published: self.messages, delivered: 2 * self.messages }
     }
 
     async fn drive(&self, system: &impl System, topic: &str, progress: &Arc<Progress>) -> Result<Outcome> {
-        let names = names(topic, 2);
+        let Self { messages, bytes, outstanding } = *self;
+        let (names, backlog) = (names(topic, 2), Backlog { messages, bytes, outstanding });
         system.create(topic, &names).await?;
         let clock = Clock::start();
-        let mut online = Consumers::new(clock, progress);
-        online.start(system, (topic, &names[0]), self.messages, 0).await?;
         let mut publisher = system.publisher(topic).await?;
-        let filling = Body::filling(self.bytes);
-        let watch = (clock, &**progress);
-        let publishing = publish_all(&mut publisher, self.messages, &filling, self.outstanding, watch);
-        let (published, online) = tokio::try_join!(publishing, online.all())?;
+        let publishing = backlog.fill(&mut publisher, (clock, progress));
+        let settling = backlog.empty(system, (topic, &names[0]), (clock, progress));
+        let (published, online) = tokio::try_join!(publishing, settling)?;
+        progress.begin();
         let started = clock.now();
-        let mut offline = Consumers::new(clock, progress);
-        offline.start(system, (topic, &names[1]), self.messages, 0).await?;
-        let offline = offline.all().await?;
+        let offline = backlog.empty(system, (topic, &names[1]), (clock, progress)).await?;
         let mut correctness = online.correctness;
         correctness += offline.correctness;
         Ok(Outcome {

@@ -8,9 +8,9 @@ use super::{
     drive::{Consumers, publish_all},
     names,
 };
-use crate::{Body, Clock, Expected, Outcome, Progress, System, Workload};
+use crate::{Body, Clock, Expected, Outcome, Progress, System};
 
-/// W2: one publisher; every subscription settles every message.
+/// W2: one publisher; every subscription (`{topic}-0` and so on) settles every message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FanOut {
     /// How many are published.
@@ -21,16 +21,6 @@ pub struct FanOut {
     pub outstanding: usize,
     /// Subscriptions, each with one consumer.
     pub subscriptions: usize,
-}
-
-impl FanOut {
-    /// Runs it on a new topic of this name; the subscriptions are `{topic}-0` and so on.
-    ///
-    /// # Errors
-    /// Those of the system: nothing is tried again; or nothing has moved for [`STALL`](crate::STALL).
-    pub async fn run(&self, system: &impl System, topic: &str) -> Result<Outcome> {
-        Workload::FanOut(self.clone()).run(system, topic).await
-    }
 }
 
 impl Drive for FanOut {
@@ -48,6 +38,7 @@ impl Drive for FanOut {
         }
         let mut publisher = system.publisher(topic).await?;
         let filling = Body::filling(self.bytes);
+        progress.begin();
         let started = clock.now();
         let watch = (clock, &**progress);
         let publishing = publish_all(&mut publisher, self.messages, &filling, self.outstanding, watch);

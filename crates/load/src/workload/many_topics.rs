@@ -11,12 +11,13 @@ use super::{
     names,
     steady::LEAD,
 };
-use crate::{Body, Clock, Expected, Latency, Outcome, Progress, System, Workload, pace::Schedule};
+use crate::{Body, Clock, Expected, Latency, Outcome, Progress, System, pace::Schedule};
 
 /// Topics that are created at a time.
 const TOGETHER: usize = 16;
 
-/// W5: many topics, each with one subscription and one publisher that sends a message a second. They take turns, evenly over the second.
+/// W5: many topics (`{topic}-0` and so on), each with one subscription (`{topic}-0-0`) and one publisher that sends a message a second. They take
+/// turns, evenly over the second. The outcome's counts are with the warm-up, its latencies without.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManyTopics {
     /// How many topics, and messages a second over all of them.
@@ -30,15 +31,6 @@ pub struct ManyTopics {
 }
 
 impl ManyTopics {
-    /// Runs it on new topics `{topic}-0` and so on, each with a subscription `{topic}-0-0`. The outcome's counts are with the warm-up, its latencies
-    /// without.
-    ///
-    /// # Errors
-    /// Those of the system: nothing is tried again; or nothing has moved for [`STALL`](crate::STALL).
-    pub async fn run(&self, system: &impl System, topic: &str) -> Result<Outcome> {
-        Workload::ManyTopics(self.clone()).run(system, topic).await
-    }
-
     fn each(&self) -> u64 {
         self.warm_up_seconds + self.seconds
     }
@@ -79,6 +71,8 @@ impl Drive for ManyTopics {
         let (clock, topics) = (Clock::start(), names(topic, self.topics));
         let mut consumers = Consumers::new(clock, progress);
         let ends = self.prepare(system, &topics, &mut consumers, progress).await?;
+        let filling = Body::filling(self.bytes);
+        progress.begin();
         let schedule = Schedule { start: clock.now() + LEAD, rate: self.topics as u64 };
         let (mut publishers, mut receipts) = (Vec::with_capacity(ends.len()), JoinSet::new());
         for ((publisher, of_it), turn) in ends.into_iter().zip(0..) {
@@ -88,7 +82,7 @@ impl Drive for ManyTopics {
             receipts.spawn(await_receipts(of_it, share, clock, progress.clone()));
             publishers.push(publisher);
         }
-        let (filling, messages) = (Body::filling(self.bytes), self.expected().published);
+        let messages = self.expected().published;
         let ((), published, total) = tokio::try_join!(
             send_on_schedule(&mut publishers, messages, &filling, (clock, schedule)),
             sum(receipts),

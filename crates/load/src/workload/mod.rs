@@ -1,7 +1,8 @@
 //! What is done to a system, and measured of it.
 
+mod backlog;
 mod drain;
-mod drive;
+pub(crate) mod drive;
 mod fan_out;
 mod many_topics;
 mod publish;
@@ -15,12 +16,15 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+pub use backlog::Backlog;
 pub use drain::Drain;
 pub use fan_out::FanOut;
 pub use many_topics::ManyTopics;
 pub use publish::Publish;
 pub use steady::Steady;
 pub use unary::UnaryPublish;
+
+pub(crate) use steady::LEAD;
 
 use crate::{Expected, Outcome, Progress, System, progress::watched};
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::{Drive, drive::publish_all};
-use crate::{Body, Clock, Expected, Outcome, Progress, System, Workload};
+use crate::{Body, Clock, Expected, Outcome, Progress, System};
 
 /// W1: one publisher, no subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,16 +17,6 @@ pub struct Publish {
     pub outstanding: usize,
 }
 
-impl Publish {
-    /// Runs it on a new topic of this name.
-    ///
-    /// # Errors
-    /// Those of the system: nothing is tried again; or nothing has moved for [`STALL`](crate::STALL).
-    pub async fn run(&self, system: &impl System, topic: &str) -> Result<Outcome> {
-        Workload::Publish(self.clone()).run(system, topic).await
-    }
-}
-
 impl Drive for Publish {
     fn expected(&self) -> Expected {
         Expected { published: self.messages, delivered: 0 }
@@ -35,7 +25,9 @@ impl Drive for Publish {
     async fn drive(&self, system: &impl System, topic: &str, progress: &Arc<Progress>) -> Result<Outcome> {
         system.create(topic, &[]).await?;
         let mut publisher = system.publisher(topic).await?;
-        let (clock, filling) = (Clock::start(), Body::filling(self.bytes));
+        let filling = Body::filling(self.bytes);
+        progress.begin();
+        let clock = Clock::start();
         let watch = (clock, &**progress);
         let latency = publish_all(&mut publisher, self.messages, &filling, self.outstanding, watch).await?;
         Ok(Outcome {

@@ -8,13 +8,14 @@ use super::{
     drive::{Consumers, Share, await_receipts, send_on_schedule},
     names,
 };
-use crate::{Body, Clock, Expected, Outcome, Progress, System, Workload, pace::Schedule};
+use crate::{Body, Clock, Expected, Outcome, Progress, System, pace::Schedule};
 
 /// From the last preparation to the first message.
 pub(crate) const LEAD: Duration = Duration::from_millis(20);
 
-/// W3: one publisher at a fixed rate, which does not wait for anything; every subscription settles every message. Latencies are from when a
-/// message was due, so that a system that stands still pays for all that should have been sent meanwhile.
+/// W3: one publisher at a fixed rate, which does not wait for anything; every subscription (`{topic}-0` and so on) settles every message.
+/// Latencies are from when a message was due, so that a system that stands still pays for all that should have been sent meanwhile. The outcome's
+/// counts are with the warm-up, its latencies without.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Steady {
     /// Messages a second.
@@ -30,14 +31,6 @@ pub struct Steady {
 }
 
 impl Steady {
-    /// Runs it on a new topic of this name; the subscriptions are `{topic}-0` and so on. The outcome's counts are with the warm-up, its latencies without.
-    ///
-    /// # Errors
-    /// Those of the system: nothing is tried again; or nothing has moved for [`STALL`](crate::STALL).
-    pub async fn run(&self, system: &impl System, topic: &str) -> Result<Outcome> {
-        Workload::Steady(self.clone()).run(system, topic).await
-    }
-
     fn messages(&self) -> u64 {
         self.rate * (self.warm_up_seconds + self.seconds)
     }
@@ -61,6 +54,7 @@ impl Drive for Steady {
         }
         let (publisher, receipts) = system.publisher(topic).await?;
         let filling = Body::filling(self.bytes);
+        progress.begin();
         let schedule = Schedule { start: clock.now() + LEAD, rate: self.rate };
         let share = Share { schedule, turn: 0, turns: 1, messages, counted_from };
         let mut publishers = [publisher];

@@ -31,9 +31,21 @@ impl UnaryPublish {
     /// # Errors
     /// Those of the system: nothing is tried again; or nothing has moved for [`STALL`](crate::STALL).
     pub async fn run(&self, system: &impl UnarySystem, topic: &str) -> Result<Outcome> {
-        let progress = Arc::new(Progress::default());
+        self.run_watched(system, topic, &Arc::default()).await
+    }
+
+    /// The same for somebody who wants to see how far it is.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    pub async fn run_watched(
+        &self,
+        system: &impl UnarySystem,
+        topic: &str,
+        progress: &Arc<Progress>,
+    ) -> Result<Outcome> {
         let expected = Expected { published: self.messages, delivered: 0 };
-        watched(&progress, expected, self.drive(system, topic, &progress)).await
+        watched(progress, expected, self.drive(system, topic, progress)).await
     }
 
     async fn drive(
@@ -48,6 +60,7 @@ impl UnaryPublish {
         for number in 0..self.concurrent {
             callers.push(system.caller(topic, number).await?);
         }
+        progress.begin();
         let (clock, next) = (Clock::start(), Arc::new(AtomicU64::new(0)));
         let mut tasks = JoinSet::new();
         for caller in callers {

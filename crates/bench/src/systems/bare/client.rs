@@ -1,10 +1,4 @@
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-};
+use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -17,6 +11,7 @@ use tonic::{
 };
 
 use super::{
+    super::turns::Turns,
     CONNECTION_WINDOW, FRAME, LARGEST_MESSAGE, STREAM_WINDOW,
     proto::{
         BareBatch, BareMessage, BareReceipt, BareSubscribeRequest, bare_service_client::BareServiceClient,
@@ -31,10 +26,7 @@ const BATCHES: usize = 64;
 
 /// A bare server.
 #[derive(Debug, Clone)]
-pub(crate) struct Bare {
-    connections: Arc<Vec<Channel>>,
-    next: Arc<AtomicUsize>,
-}
+pub(crate) struct Bare(Turns<Channel>);
 
 /// The same, called once a message.
 #[derive(Debug, Clone)]
@@ -48,17 +40,17 @@ impl Bare {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .tcp_nodelay(true);
         let connections = (0..CONNECTIONS).map(|_| endpoint.connect_lazy()).collect();
-        Ok(Self { connections: Arc::new(connections), next: Arc::default() })
+        Ok(Self(Turns::new(connections)))
     }
 
-    fn client(&self, turn: usize) -> BareServiceClient<Channel> {
-        BareServiceClient::new(self.connections[turn % CONNECTIONS].clone())
+    fn client(channel: &Channel) -> BareServiceClient<Channel> {
+        BareServiceClient::new(channel.clone())
             .max_decoding_message_size(LARGEST_MESSAGE)
             .max_encoding_message_size(LARGEST_MESSAGE)
     }
 
     fn another(&self) -> BareServiceClient<Channel> {
-        self.client(self.next.fetch_add(1, Relaxed))
+        Self::client(self.0.next())
     }
 }
 
@@ -170,7 +162,7 @@ impl UnarySystem for Echo {
     }
 
     async fn caller(&self, _topic: &str, number: usize) -> Result<Calls> {
-        Ok(Calls(self.0.client(number)))
+        Ok(Calls(Bare::client(self.0.0.of(number))))
     }
 }
 

@@ -38,11 +38,23 @@ pub(super) struct Fake {
     state: Arc<Mutex<State>>,
 }
 
+/// See [`Fake::seen`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) subscriptions: usize,
+    pub(super) publishers: usize,
+    pub(super) consumers: usize,
+    pub(super) sent: u64,
+}
+
 #[derive(Debug, Default)]
 struct State {
     topics: HashMap<String, Vec<Arc<Queue>>>,
     subscriptions: HashMap<String, Arc<Queue>>,
     settled: u64,
+    sent: u64,
+    publishers: usize,
+    consumers: usize,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +71,13 @@ impl Fake {
     /// Deliveries that were settled.
     pub(super) fn settled(&self) -> u64 {
         self.state.lock().settled
+    }
+
+    /// What was created and connected, and what was sent.
+    pub(super) fn seen(&self) -> Seen {
+        let state = self.state.lock();
+        let State { publishers, consumers, sent, .. } = *state;
+        Seen { subscriptions: state.subscriptions.len(), publishers, consumers, sent }
     }
 
     /// The topics that were created, and how many subscriptions each has.
@@ -87,20 +106,29 @@ impl System for Fake {
     }
 
     async fn publisher(&self, topic: &str) -> Result<(Sender, Acknowledgements)> {
-        let queues = self.state.lock().topics[topic].clone();
+        let queues = {
+            let mut state = self.state.lock();
+            state.publishers += 1;
+            state.topics[topic].clone()
+        };
+        let state = self.state.clone();
         let (acknowledge, acknowledged) = mpsc::channel(10_000);
-        let sender = Sender { fault: self.fault, queues, acknowledge, index: 0, late: None, waiting: 0 };
+        let sender =
+            Sender { fault: self.fault, state, queues, acknowledge, index: 0, late: None, waiting: 0 };
         Ok((sender, Acknowledgements(acknowledged)))
     }
 
     async fn subscriber(&self, _topic: &str, subscription: &str) -> Result<Consumer> {
-        let queue = self.state.lock().subscriptions[subscription].clone();
+        let mut state = self.state.lock();
+        state.consumers += 1;
+        let queue = state.subscriptions[subscription].clone();
         Ok(Consumer { queue, state: self.state.clone(), unsettled: 0 })
     }
 }
 
 pub(super) struct Sender {
     fault: Fault,
+    state: Arc<Mutex<State>>,
     queues: Vec<Arc<Queue>>,
     acknowledge: mpsc::Sender<usize>,
     index: u64,
@@ -140,6 +168,7 @@ impl Publisher for Sender {
     async fn send(&mut self, body: Bytes) -> Result<()> {
         let index = self.index;
         self.index += 1;
+        self.state.lock().sent += 1;
         if let Some((_, long)) = self.fault.stands_still.filter(|(at, _)| *at == index) {
             let nothing = std::future::pending::<()>();
             _ = tokio::time::timeout(long, nothing).await;
@@ -207,6 +236,7 @@ impl UnarySystem for Fake {
     }
 
     async fn caller(&self, _topic: &str, _number: usize) -> Result<Call> {
+        self.state.lock().publishers += 1;
         Ok(Call { fault: self.fault, state: self.state.clone() })
     }
 }
@@ -229,7 +259,9 @@ impl Caller for Call {
         let begun = Clock::start();
         _ = tokio::time::timeout(Duration::from_millis(1), std::future::pending::<()>()).await;
         assert!(begun.now() >= Duration::from_millis(1));
-        self.state.lock().settled += 1;
+        let mut state = self.state.lock();
+        state.settled += 1;
+        state.sent += 1;
         Ok(())
     }
 }

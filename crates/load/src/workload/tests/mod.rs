@@ -4,9 +4,10 @@ mod fake;
 
 use std::{sync::Arc, time::Duration};
 
-use fake::{Fake, Fault};
+use fake::{Fake, Fault, Seen};
+use parking_lot::Mutex;
 
-use super::{Drain, FanOut, ManyTopics, Publish, UnaryPublish, Workload};
+use super::{Backlog, Drain, FanOut, ManyTopics, Publish, UnaryPublish, Workload};
 use crate::{Correctness, Progress};
 
 const TOPIC: &str = "t";
@@ -68,8 +69,62 @@ async fn a_system_that_does_right_is_found_right_and_everything_is_settled() {
 #[tokio::test(start_paused = true)]
 async fn many_topics_are_as_many_topics() {
     let (fake, many) = (Fake::default(), ManyTopics { topics: 5, seconds: 1, warm_up_seconds: 0, bytes: 0 });
-    many.run(&fake, TOPIC).await.unwrap();
+    Workload::ManyTopics(many).run(&fake, TOPIC).await.unwrap();
     assert_eq!(fake.topics(), 5);
+}
+
+/// What there is when the load begins.
+fn look(fake: &Fake) -> (Arc<Progress>, Arc<Mutex<Option<Seen>>>) {
+    let (fake, found) = (fake.clone(), Arc::<Mutex<Option<Seen>>>::default());
+    let kept = found.clone();
+    (Progress::when_it_begins(move || *kept.lock() = Some(fake.seen())), found)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_load_begins_when_all_is_created_and_connected_and_before_anything_that_counts_is_sent() {
+    for workload in all() {
+        let fake = Fake::default();
+        let (progress, found) = look(&fake);
+        workload.run_watched(&fake, TOPIC, &progress).await.unwrap();
+        let (subscriptions, publishers, consumers, sent) = match &workload {
+            Workload::Publish(_) => (0, 1, 0, 0),
+            Workload::FanOut(_) | Workload::Steady(_) => (3, 1, 3, 0),
+            // Of the two, one has settled everything and the other is not there yet.
+            Workload::Drain(_) => (2, 1, 1, 100),
+            Workload::ManyTopics(_) => (5, 5, 5, 0),
+        };
+        let expected = Seen { subscriptions, publishers, consumers, sent };
+        assert_eq!(*found.lock(), Some(expected), "{workload:?}");
+    }
+    let (fake, unary) = (Fake::default(), UnaryPublish { messages: 10, bytes: 64, concurrent: 3 });
+    let (progress, found) = look(&fake);
+    unary.run_watched(&fake, TOPIC, &progress).await.unwrap();
+    assert_eq!(*found.lock(), Some(Seen { subscriptions: 0, publishers: 3, consumers: 0, sent: 0 }));
+}
+
+const BACKLOG: Backlog = Backlog { messages: 10, bytes: 64, outstanding: 3 };
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_is_published_and_then_drained_and_what_went_wrong_is_counted() {
+    let fault = Fault { duplicates: Some(1), delays: Some(4), invents: Some(2), ..Fault::default() };
+    for (fault, [duplicate, out_of_order, foreign]) in [(Fault::default(), [0, 0, 0]), (fault, [1, 1, 1])] {
+        let fake = Fake::with(fault);
+        BACKLOG.publish(&fake, (TOPIC, "s")).await.unwrap();
+        assert_eq!((fake.seen().sent, fake.settled()), (10, 0));
+        let found = BACKLOG.drain(&fake, (TOPIC, "s")).await.unwrap();
+        assert_eq!(found, Correctness { missing: 0, duplicate, out_of_order, foreign });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_of_a_backlog_that_is_lost_or_not_acknowledged_ends_it() {
+    let fake = Fake::with(Fault { loses: Some(9), ..Fault::default() });
+    BACKLOG.publish(&fake, (TOPIC, "s")).await.unwrap();
+    let lost = BACKLOG.drain(&fake, (TOPIC, "s")).await.unwrap_err().to_string();
+    assert!(lost.starts_with("nothing has moved for 30 s") && lost.ends_with("; s has 9 of 10"), "{lost}");
+    let fake = Fake::with(Fault { holds_back: Some(8), ..Fault::default() });
+    let held = BACKLOG.publish(&fake, (TOPIC, "s")).await.unwrap_err().to_string();
+    assert!(held.contains(": 8 of 10 messages are acknowledged"), "{held}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,7 +191,7 @@ async fn what_was_due_while_the_system_stood_still_waited_from_when_it_was_due()
     let steady = super::Steady { rate: 1_000, seconds: 10, warm_up_seconds: 1, bytes: 64, subscriptions: 2 };
     let still = (5_000, Duration::from_secs(2));
     let fake = Fake::with(Fault { stands_still: Some(still), ..Fault::default() });
-    let outcome = steady.run(&fake, TOPIC).await.unwrap();
+    let outcome = Workload::Steady(steady).run(&fake, TOPIC).await.unwrap();
     // A fifth of the ten seconds: a message that was due t before the end of the two seconds waited for t.
     for latency in [outcome.publish_latency.unwrap(), outcome.delivery_latency.unwrap()] {
         assert!(latency.p50_ms < 3.0, "{latency:?}");
@@ -150,7 +205,7 @@ async fn what_was_due_while_the_system_stood_still_waited_from_when_it_was_due()
 async fn latencies_of_the_warm_up_do_not_count() {
     let steady = super::Steady { rate: 1_000, seconds: 2, warm_up_seconds: 3, bytes: 64, subscriptions: 1 };
     let fault = Fault { stands_still: Some((100, Duration::from_secs(1))), ..Fault::default() };
-    let outcome = steady.run(&Fake::with(fault), TOPIC).await.unwrap();
+    let outcome = Workload::Steady(steady).run(&Fake::with(fault), TOPIC).await.unwrap();
     for latency in [outcome.publish_latency.unwrap(), outcome.delivery_latency.unwrap()] {
         assert!(latency.max_ms < 5.0, "{latency:?}");
     }
@@ -160,9 +215,9 @@ async fn latencies_of_the_warm_up_do_not_count() {
 #[tokio::test(start_paused = true)]
 async fn a_rate_topics_or_callers_of_zero_are_refused() {
     let steady = super::Steady { rate: 0, seconds: 1, warm_up_seconds: 0, bytes: 64, subscriptions: 1 };
-    assert!(steady.run(&Fake::default(), TOPIC).await.is_err());
+    assert!(Workload::Steady(steady).run(&Fake::default(), TOPIC).await.is_err());
     let many = ManyTopics { topics: 0, seconds: 1, warm_up_seconds: 0, bytes: 64 };
-    assert!(many.run(&Fake::default(), TOPIC).await.is_err());
+    assert!(Workload::ManyTopics(many).run(&Fake::default(), TOPIC).await.is_err());
     let unary = UnaryPublish { messages: 1, bytes: 64, concurrent: 0 };
     assert!(unary.run(&Fake::default(), TOPIC).await.is_err());
 }
